@@ -1,0 +1,169 @@
+"""What a level does: scale workloads, set feature flags, move traffic."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from stepdown.api.model import Model, ObjectName, Rule, at_most_one, exactly_one
+
+FlagName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class ScaleAs(StrEnum):
+    """How a number of replicas is meant."""
+
+    FLOOR = "Floor"
+    CEILING = "Ceiling"
+    PIN = "Pin"
+
+
+def _step(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("by takes a number of replicas or a percentage like 100%")
+    if isinstance(value, str) and not value.endswith("%"):
+        raise ValueError(f"{value!r}: by takes a whole number of replicas like 3 or a percentage like 100%")
+    return value
+
+
+ReplicaStep = Annotated[
+    int | Annotated[str, Field(max_length=8, pattern=r"^-?[0-9]{1,5}%$")],
+    BeforeValidator(_step),
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "maxLength": 8,
+            "x-kubernetes-validations": [
+                {
+                    "rule": "type(self) == int || self.matches('^-?[0-9]{1,5}%$')",
+                    "message": "by takes a whole number of replicas like 3 or a percentage like 100%",
+                }
+            ],
+        }
+    ),
+]
+
+
+class ScaleAction(Model):
+    """Replicas of a workload, or the bounds of the HPA or ScaledObject that owns them."""
+
+    deployment: ObjectName | None = Field(
+        None, description="Deployment to scale; the target's workload where none is named. Example: recommendations"
+    )
+    stateful_set: ObjectName | None = Field(None, description="StatefulSet to scale. Example: checkout-cache")
+    to: int | None = Field(None, ge=0, le=10000, description="Replicas. Example: 12")
+    by: ReplicaStep | None = Field(
+        None, description="Change against the replicas before the step down, in replicas or percent. Example: 100%"
+    )
+    as_: ScaleAs | None = Field(
+        None,
+        alias="as",
+        description="Floor never lowers, Ceiling never raises, Pin sets. Without it: `to` pins, "
+        "a positive `by` is a Floor, a negative one a Ceiling. Example: Floor",
+    )
+
+    rules = (
+        exactly_one("to", "by", what="scale"),
+        at_most_one("deployment", "statefulSet", what="scale"),
+    )
+
+
+class FlagdDocument(Model):
+    """A flagd document in a ConfigMap."""
+
+    config_map: ObjectName = Field(description="ConfigMap that holds the document. Example: checkout-flags")
+    key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=253,
+        pattern=r"^[-._a-zA-Z0-9]+$",
+        description="Key of the document; the only key where there is one. Example: flags.json",
+    )
+
+
+class PlainKeys(Model):
+    """A ConfigMap whose keys are flags and whose values are true, false or a variant."""
+
+    name: ObjectName = Field(description="The ConfigMap. Example: checkout-settings")
+
+
+class FlagStore(Model):
+    """Where flags live."""
+
+    flagd: FlagdDocument | None = Field(
+        None, description="A flagd document. Example: {configMap: checkout-flags}"
+    )
+    config_map: PlainKeys | None = Field(
+        None, description="Plain keys of a ConfigMap. Example: {name: checkout-settings}"
+    )
+
+    rules = (exactly_one("flagd", "configMap", what="in"),)
+
+
+class FlagsAction(Model):
+    """Feature flags switched on, off or to a variant."""
+
+    enable: list[FlagName] = Field(
+        default_factory=list, max_length=64, description="Flags to switch on. Example: [read-only]"
+    )
+    disable: list[FlagName] = Field(
+        default_factory=list, max_length=64, description="Flags to switch off. Example: [recommendations, reviews]"
+    )
+    set: dict[FlagName, Annotated[str, Field(min_length=1, max_length=128)]] = Field(
+        default_factory=dict, max_length=64, description="Flags to set to a variant. Example: {payment: secondary}"
+    )
+    in_: FlagStore = Field(
+        alias="in", description="Where the flags live. Example: {flagd: {configMap: checkout-flags}}"
+    )
+
+    rules = (
+        Rule(
+            cel="(has(self.enable) && size(self.enable) > 0) || (has(self.disable) && size(self.disable) > 0)"
+            " || (has(self.set) && size(self.set) > 0)",
+            message="flags needs at least one of enable, disable, set",
+            holds=lambda f: bool(f.enable or f.disable or f.set),
+        ),
+        Rule(
+            cel="!has(self.enable) || (!(has(self.disable) && self.enable.exists(f, f in self.disable))"
+            " && !(has(self.set) && self.enable.exists(f, f in self.set)))",
+            message="a flag in enable is also in disable or set: keep one",
+            holds=lambda f: not (set(f.enable) & (set(f.disable) | set(f.set))),
+        ),
+        Rule(
+            cel="!has(self.disable) || !has(self.set) || !self.disable.exists(f, f in self.set)",
+            message="a flag in disable is also in set: keep one",
+            holds=lambda f: not (set(f.disable) & set(f.set)),
+        ),
+    )
+
+
+class RouteTarget(Model):
+    """The workload whose pods take over."""
+
+    deployment: ObjectName | None = Field(None, description="Deployment that takes over. Example: checkout-static")
+    stateful_set: ObjectName | None = Field(None, description="StatefulSet that takes over. Example: checkout-cache")
+
+    rules = (exactly_one("deployment", "statefulSet", what="route.to"),)
+
+
+class RouteAction(Model):
+    """A Service's traffic moved to another workload's pods."""
+
+    service: ObjectName | None = Field(
+        None, description="Service to move; the target's where none is named. Example: checkout"
+    )
+    to: RouteTarget = Field(description="Where the traffic goes. Example: {deployment: checkout-static}")
+
+
+class Action(Model):
+    """One action: exactly one key names its kind."""
+
+    scale: ScaleAction | None = Field(None, description="Scale a workload. Example: {to: 12, as: Floor}")
+    flags: FlagsAction | None = Field(
+        None, description="Set feature flags. Example: {disable: [reviews], in: {flagd: {configMap: checkout-flags}}}"
+    )
+    route: RouteAction | None = Field(
+        None, description="Move traffic. Example: {to: {deployment: checkout-static}}"
+    )
+
+    rules = (exactly_one("scale", "flags", "route", what="an action"),)

@@ -1,0 +1,231 @@
+"""The DegradationPolicy: a service, what is watched, and the ladder."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from stepdown.api.levels import Level
+from stepdown.api.model import Duration, Model, Name, ObjectName, Rule, Timestamp, at_most_one, duration_field
+from stepdown.api.quantities import UNITS_OF
+from stepdown.api.signals import Objective, Signal
+
+GROUP = "stepdown.dev"
+VERSION = "v1alpha1"
+
+
+class Mode(StrEnum):
+    """Enforce acts; Observe decides and reports, and changes nothing."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
+
+
+class Target(Model):
+    """The service that the policy protects."""
+
+    service: ObjectName | None = Field(None, description="Its Service. Example: checkout")
+    deployment: ObjectName | None = Field(None, description="Its Deployment. Example: checkout")
+    stateful_set: ObjectName | None = Field(None, description="Its StatefulSet. Example: checkout-db")
+
+    rules = (at_most_one("deployment", "statefulSet", what="target"),)
+
+
+class Stabilization(Model):
+    """How long things must stay the same before a step."""
+
+    down: Duration = duration_field("0s", "How long a deeper level must be called for. Example: 0s")
+    up: Duration = duration_field("5m", "How long every signal must be healthy before a step up. Example: 5m")
+    dwell: Duration = duration_field("1m", "Least time at a level before the next step, down or up. Example: 1m")
+
+
+class Budget(Model):
+    """Most transitions in a time. When it is spent, down is still allowed and up waits."""
+
+    transitions: int = Field(6, ge=1, le=60, description="Number of transitions. Example: 6")
+    per: Duration = duration_field("1h", "The time in which they are counted. Example: 1h")
+
+
+class Override(Model):
+    """A level pinned by a person, with a reason and an end."""
+
+    level: Name = Field(description="Level to stay at. Example: read-only")
+    reason: str = Field(min_length=1, max_length=256, description="Why. Example: database migration")
+    until: Timestamp = Field(description="When it ends. Example: 2026-03-01T18:00:00Z")
+
+
+def _interval_within_bounds(spec: "PolicySpec") -> bool:
+    return 1 <= spec.interval <= 3600
+
+
+def _conditions(spec: "PolicySpec") -> list[tuple[Level, object]]:
+    return [(level, condition) for level in spec.levels if level.enter for condition in level.enter.conditions]
+
+
+def _signals_declared(spec: "PolicySpec") -> bool:
+    names = {s.name for s in spec.signals}
+    return all(c.signal is None or c.signal in names for level in spec.levels if level.enter for c in level.enter.conditions)
+
+
+def _objectives_declared(spec: "PolicySpec") -> bool:
+    names = {o.name for o in spec.objectives}
+    return all(
+        c.objective is None or c.objective in names
+        for level in spec.levels
+        if level.enter
+        for c in level.enter.conditions
+    )
+
+
+def _units_fit(spec: "PolicySpec") -> bool:
+    units = {s.name: s.unit for s in spec.signals}
+    for level in spec.levels:
+        for condition in level.enter.conditions if level.enter else []:
+            unit = units.get(condition.signal or "")
+            for threshold in (condition.above, condition.below, condition.clear):
+                if threshold is not None and unit is not None and threshold.unit not in UNITS_OF[unit]:
+                    return False
+    return True
+
+
+def _has_workload(spec: "PolicySpec") -> bool:
+    return spec.target.deployment is not None or spec.target.stateful_set is not None
+
+
+class PolicySpec(Model):
+    """What a user declares."""
+
+    mode: Mode = Field(Mode.ENFORCE, description="Enforce acts; Observe decides and reports only. Example: Enforce")
+    target: Target = Field(description="The service. Example: {service: checkout, deployment: checkout}")
+    metrics_endpoint: ObjectName = Field(
+        "default", description="MetricsEndpoint that answers the queries. Example: default"
+    )
+    interval: Duration = duration_field("15s", "Time between evaluations, 1s to 1h. Example: 15s")
+    stale_after: Duration = duration_field("1m", "Age at which a sample counts as missing. Example: 1m")
+    signals: Annotated[
+        list[Signal],
+        Field(
+            min_length=1,
+            max_length=32,
+            description="What is watched. Example: [{name: errors, preset: http-error-ratio}]",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    objectives: Annotated[
+        list[Objective],
+        Field(
+            default_factory=list,
+            max_length=8,
+            description="SLOs with an error budget. Example: [{name: availability, target: 99.9%, preset: http-error-ratio}]",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    levels: Annotated[
+        list[Level],
+        Field(
+            min_length=2,
+            max_length=8,
+            description="The ladder, full service first. Example: [{name: full}, {name: static, enter: {…}}]",
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ]
+    stabilization: Stabilization = Field(
+        default_factory=Stabilization, description="How long things must stay the same. Example: {up: 5m}"
+    )
+    budget: Budget = Field(
+        default_factory=Budget, description="Most transitions in a time. Example: {transitions: 6, per: 1h}"
+    )
+    override: Override | None = Field(
+        None, description="Pin a level. Example: {level: read-only, reason: migration, until: 2026-03-01T18:00:00Z}"
+    )
+    suspend: bool = Field(False, description="Stop acting and keep what is applied. Example: true")
+
+    rules = (
+        Rule(
+            cel="!has(self.interval) || (duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('1h'))",
+            message="interval must be from 1s to 1h",
+            holds=_interval_within_bounds,
+        ),
+        Rule(
+            cel="!has(self.levels[0].enter) && !(has(self.levels[0].actions) && size(self.levels[0].actions) > 0)"
+            " && !has(self.levels[0].recover)",
+            message="levels[0] is full service: it takes no enter, actions or recover; put them on a deeper level",
+            holds=lambda s: s.levels[0].enter is None and not s.levels[0].actions and s.levels[0].recover is None,
+        ),
+        Rule(
+            cel="self.levels.all(l, l.name == self.levels[0].name || has(l.enter))",
+            message="each level below levels[0] needs enter: say when it is entered, like"
+            " enter: {any: [{signal: errors, above: 2%}]}",
+            holds=lambda s: all(level.enter is not None for level in s.levels[1:]),
+        ),
+        Rule(
+            cel="self.levels.all(l, !has(l.enter)"
+            " || ((!has(l.enter.any) || l.enter.any.all(c, !has(c.signal) || self.signals.exists(s, s.name == c.signal)))"
+            " && (!has(l.enter.all) || l.enter.all.all(c, !has(c.signal) || self.signals.exists(s, s.name == c.signal)))))",
+            message="a condition names a signal that is not in signals: add it there or correct the name",
+            holds=_signals_declared,
+        ),
+        Rule(
+            cel="self.levels.all(l, !has(l.enter)"
+            " || ((!has(l.enter.any) || l.enter.any.all(c, !has(c.objective)"
+            " || (has(self.objectives) && self.objectives.exists(o, o.name == c.objective))))"
+            " && (!has(l.enter.all) || l.enter.all.all(c, !has(c.objective)"
+            " || (has(self.objectives) && self.objectives.exists(o, o.name == c.objective))))))",
+            message="a condition names an objective that is not in objectives: add it there or correct the name",
+            holds=_objectives_declared,
+        ),
+        Rule(
+            cel="!has(self.override) || self.levels.exists(l, l.name == self.override.level)",
+            message="override names a level that is not in levels: correct the name",
+            holds=lambda s: s.override is None or any(level.name == s.override.level for level in s.levels),
+        ),
+        Rule(
+            cel="has(self.target.service) || !self.signals.exists(s, has(s.preset) && s.preset.startsWith('http-'))",
+            message="http presets read the target Service's metrics: set target.service",
+            holds=lambda s: s.target.service is not None
+            or not any(x.preset is not None and x.preset.startswith("http-") for x in s.signals),
+        ),
+        Rule(
+            cel="has(self.target.service) || !has(self.objectives) || !self.objectives.exists(o, has(o.preset))",
+            message="an objective's preset reads the target Service's metrics: set target.service",
+            holds=lambda s: s.target.service is not None or not any(o.preset is not None for o in s.objectives),
+        ),
+        Rule(
+            cel="has(self.target.deployment) || has(self.target.statefulSet)"
+            " || !self.signals.exists(s, has(s.preset) && s.preset == 'saturation')",
+            message="preset saturation reads the target workload's metrics: set target.deployment or target.statefulSet",
+            holds=lambda s: _has_workload(s) or not any(x.preset == "saturation" for x in s.signals),
+        ),
+        Rule(
+            cel="has(self.target.deployment) || has(self.target.statefulSet)"
+            " || self.levels.all(l, !has(l.actions) || l.actions.all(a, !has(a.scale)"
+            " || has(a.scale.deployment) || has(a.scale.statefulSet)))",
+            message="scale without a workload means the target's: set target.deployment or name one in the action",
+            holds=lambda s: _has_workload(s)
+            or all(
+                a.scale is None or a.scale.deployment is not None or a.scale.stateful_set is not None
+                for level in s.levels
+                for a in level.actions
+            ),
+        ),
+        Rule(
+            cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
+            " || l.actions.all(a, !has(a.route) || has(a.route.service)))",
+            message="route without a Service means the target's: set target.service or name one in the action",
+            holds=lambda s: s.target.service is not None
+            or all(a.route is None or a.route.service is not None for level in s.levels for a in level.actions),
+        ),
+        Rule(
+            cel="",
+            message="a threshold's unit does not fit its signal's unit: ratios take %, seconds take us, ms, s,"
+            " bytes take k, M, Ki, Mi, Gi, perSecond takes /s",
+            holds=_units_fit,
+        ),
+        Rule(
+            cel="",
+            message="names must be unique within signals, objectives and levels: rename one",
+            holds=lambda s: all(
+                len({item.name for item in items}) == len(items) for items in (s.signals, s.objectives, s.levels)
+            ),
+        ),
+    )

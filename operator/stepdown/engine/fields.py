@@ -1,0 +1,131 @@
+"""Somebody's field, and the change that we want of it.
+
+A field is an object and a path. A path is a JSON pointer, and may step into a JSON document that is kept as
+text inside it (flagd's file in a ConfigMap): `/data/flags.json#/flags/reviews/defaultVariant`. Names containing
+`/`, `~` or `#` are escaped as `~1`, `~0` and `~2`.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent.ABSENT
+"""The value of a field that is not there; null is a value."""
+
+Value = Any
+"""A JSON value, or ABSENT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An object to read in the policy's namespace; without a name, all of its kind."""
+
+    kind: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An object to change, this very one by uid."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field and the value that it shall have; `level` is the place on the ladder of the level that wants it."""
+
+    target: Target
+    path: str
+    desired: Value
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How the API server names a kind. `scale` says that replicas are reached through the subresource only."""
+
+    group: str
+    version: str
+    plural: str
+    scale: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` for core."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "Deployment": Kind("apps", "v1", "deployments", scale=True),
+    "StatefulSet": Kind("apps", "v1", "statefulsets", scale=True),
+    "HorizontalPodAutoscaler": Kind("autoscaling", "v2", "horizontalpodautoscalers"),
+    "ScaledObject": Kind("keda.sh", "v1alpha1", "scaledobjects"),
+    "ConfigMap": Kind("", "v1", "configmaps"),
+    "Service": Kind("", "v1", "services"),
+    "Pod": Kind("", "v1", "pods"),
+}
+"""Every kind that we ever read or write on behalf of a policy."""
+
+
+def escape(name: str) -> str:
+    """One segment of a path."""
+    return name.replace("~", "~0").replace("/", "~1").replace("#", "~2")
+
+
+def unescape(segment: str) -> str:
+    """The name that `escape` was given."""
+    return segment.replace("~2", "#").replace("~1", "/").replace("~0", "~")
+
+
+def split(path: str) -> tuple[str, str | None]:
+    """The pointer in the object and, where there is one, the pointer in the document it leads to."""
+    outer, mark, inner = path.partition("#")
+    return outer, inner if mark else None
+
+
+def pointer_of(outer: str) -> str:
+    """The outer part of a path as an RFC 6901 pointer (`~2` is ours)."""
+    return outer.replace("~2", "#")
+
+
+def segments(pointer: str) -> list[str]:
+    """The names that a pointer steps through."""
+    return [unescape(part) for part in pointer.split("/")[1:]]
+
+
+def at(obj: Any, pointer: str) -> Value:
+    """The value at a pointer of maps, or ABSENT."""
+    for name in segments(pointer):
+        if not isinstance(obj, dict) or name not in obj:
+            return ABSENT
+        obj = obj[name]
+    return obj
+
+
+def encode(value: Value) -> str | None:
+    """A value as the ledger keeps it: compact JSON, or None for ABSENT."""
+    return None if value is ABSENT else json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=False)
+
+
+def decode(text: str | None) -> Value:
+    """What `encode` was given."""
+    return ABSENT if text is None else json.loads(text)
+
+
+def same(left: Value, right: Value) -> bool:
+    """Equality of JSON values: 1 is not true, and absent is not null."""
+    if left is ABSENT or right is ABSENT:
+        return left is right
+    return type(left) is type(right) and bool(left == right)

@@ -1,0 +1,124 @@
+"""What a tick needs of the world: to observe, to change a cluster, to keep a journal.
+
+The cycle is written against these; live runs, simulation and the tests bring their own.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from stepdown.api.status import PolicyStatus
+from stepdown.engine.fields import Ref, Target
+from stepdown.engine.observation import Observation
+from stepdown.engine.questions import Question
+
+Object = dict[str, Any]
+"""A Kubernetes object as raw JSON."""
+
+Snapshot = Mapping[Ref, Object | list[Object] | None]
+"""What was read: an object or None for a name, a list for a kind."""
+
+JsonPatch = list[dict[str, Any]]
+
+
+class Refused(Exception):
+    """The API server answered no; `status` is the HTTP code, `message` its one-line reason."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class Conflict(Refused):
+    """A `test` failed or the resourceVersion is stale: somebody was faster (HTTP 409 or 422)."""
+
+
+class Unknown(Exception):
+    """No answer: the write may have happened or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy as it was last seen. `raw` is the whole object."""
+
+    raw: Object
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return str(self.raw["metadata"]["namespace"])
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.raw["metadata"]["name"])
+
+    @property
+    def uid(self) -> str:
+        """Its uid."""
+        return str(self.raw["metadata"]["uid"])
+
+    @property
+    def resource_version(self) -> str:
+        """The version that the next write is compared with."""
+        return str(self.raw["metadata"]["resourceVersion"])
+
+    @property
+    def generation(self) -> int:
+        """Counts edits of the spec."""
+        return int(self.raw["metadata"].get("generation", 0))
+
+    @property
+    def deleting(self) -> bool:
+        """Somebody has deleted it, and it waits for our finalizer."""
+        return "deletionTimestamp" in self.raw["metadata"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact for people: on the policy, and on the touched object where there is one."""
+
+    reason: str
+    message: str
+    warning: bool = False
+    about: Target | None = field(default=None)
+
+
+class Observer(Protocol):
+    """Knows how to answer a whole batch of questions at once.
+
+    Every question gets an observation; an observer never raises for what the world did to it.
+    """
+
+    async def observe(self, questions: Collection[Question], at: float) -> Mapping[Question, Observation]:
+        """Answers at a time (seconds since the epoch)."""
+
+
+class Cluster(Protocol):
+    """Knows how to read and patch objects of one namespace.
+
+    Both raise Refused, Conflict or Unknown; nothing else is expected.
+    """
+
+    async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
+        """The objects as they are now. A kind that the cluster does not have reads as an empty list or None."""
+
+    async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
+        """Applies a JSON patch, with its tests, to the object or to its `scale` subresource; gives the result."""
+
+
+class Journal(Protocol):
+    """Knows how to keep what a policy remembers and to tell people.
+
+    Writes compare the policy's resourceVersion and raise Conflict, Refused or Unknown.
+    """
+
+    async def store(self, policy: Policy, status: PolicyStatus) -> Policy:
+        """Replaces the status; gives the policy as stored."""
+
+    async def set_finalizer(self, policy: Policy, *, present: bool) -> Policy:
+        """Adds or removes our finalizer; gives the policy as stored."""
+
+    def tell(self, policy: Policy, event: Event) -> None:
+        """Hands over an Event; never blocks and never fails."""
