@@ -20,6 +20,9 @@ Snapshot = Mapping[Ref, Object | list[Object] | None]
 
 JsonPatch = list[dict[str, Any]]
 
+FINALIZER = "stepdown.dev/restore"
+"""On a policy only while its ledger is not empty."""
+
 
 class Refused(Exception):
     """The API server answered no; `status` is the HTTP code, `message` its one-line reason."""
@@ -74,6 +77,11 @@ class Policy:
         """Somebody has deleted it, and it waits for our finalizer."""
         return "deletionTimestamp" in self.raw["metadata"]
 
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether our finalizer is on it."""
+        return FINALIZER in (self.raw["metadata"].get("finalizers") or [])
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -113,6 +121,9 @@ class Journal(Protocol):
 
     Writes compare the policy's resourceVersion and raise Conflict, Refused or Unknown.
     """
+
+    async def load(self, policy: Policy) -> Policy | None:
+        """The policy as it is now; None where it is gone or was created anew."""
 
     async def store(self, policy: Policy, status: PolicyStatus) -> Policy:
         """Replaces the status; gives the policy as stored."""

@@ -1,0 +1,32 @@
+"""What a level's actions mean for what is there: pure translations to field changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stepdown.actions import flags, route, scale
+from stepdown.actions.translation import ActionIssue, Translation, View
+from stepdown.api.actions import Action
+from stepdown.api.policy import PolicySpec
+from stepdown.engine.fields import Ref
+
+__all__ = ["ActionIssue", "Translation", "View", "references", "translate"]
+
+
+def references(action: Action, spec: PolicySpec) -> list[Ref]:
+    """The objects that must be read before an action can be translated."""
+    if action.scale is not None:
+        return scale.references(action.scale, spec)
+    if action.flags is not None:
+        return flags.references(action.flags)
+    assert action.route is not None
+    return route.references(action.route, spec)
+
+
+def translate(action: Action, spec: PolicySpec, place: int, view: Mapping[Ref, Any]) -> Translation:
+    """The field changes of one action of the level at `place`, over the objects as they were before us."""
+    if action.scale is not None:
+        return scale.translate(action.scale, spec, place, View(view))
+    if action.flags is not None:
+        return flags.translate(action.flags, place, View(view))
+    assert action.route is not None
+    return route.translate(action.route, spec, place, View(view))

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from stepdown.engine import document
+from stepdown.engine.pointer import segments
+
 
 class _Absent(Enum):
     ABSENT = "absent"
@@ -60,6 +63,7 @@ class Kind:
     version: str
     plural: str
     scale: bool = False
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -75,18 +79,9 @@ KINDS: Final[dict[str, Kind]] = {
     "ConfigMap": Kind("", "v1", "configmaps"),
     "Service": Kind("", "v1", "services"),
     "Pod": Kind("", "v1", "pods"),
+    "Namespace": Kind("", "v1", "namespaces", namespaced=False),
 }
 """Every kind that we ever read or write on behalf of a policy."""
-
-
-def escape(name: str) -> str:
-    """One segment of a path."""
-    return name.replace("~", "~0").replace("/", "~1").replace("#", "~2")
-
-
-def unescape(segment: str) -> str:
-    """The name that `escape` was given."""
-    return segment.replace("~2", "#").replace("~1", "/").replace("~0", "~")
 
 
 def split(path: str) -> tuple[str, str | None]:
@@ -100,11 +95,6 @@ def pointer_of(outer: str) -> str:
     return outer.replace("~2", "#")
 
 
-def segments(pointer: str) -> list[str]:
-    """The names that a pointer steps through."""
-    return [unescape(part) for part in pointer.split("/")[1:]]
-
-
 def at(obj: Any, pointer: str) -> Value:
     """The value at a pointer of maps, or ABSENT."""
     for name in segments(pointer):
@@ -116,7 +106,11 @@ def at(obj: Any, pointer: str) -> Value:
 
 def encode(value: Value) -> str | None:
     """A value as the ledger keeps it: compact JSON, or None for ABSENT."""
-    return None if value is ABSENT else json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=False)
+    return (
+        None
+        if value is ABSENT
+        else json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=False)
+    )
 
 
 def decode(text: str | None) -> Value:
@@ -129,3 +123,20 @@ def same(left: Value, right: Value) -> bool:
     if left is ABSENT or right is ABSENT:
         return left is right
     return type(left) is type(right) and bool(left == right)
+
+
+def text_at(obj: Any, path: str) -> str | None:
+    """The text of a field as the ledger keeps it: JSON, the document's own bytes inside a document, None for absent.
+
+    Raises document.NotADocument.
+    """
+    outer, inner = split(path)
+    value = at(obj, pointer_of(outer))
+    if inner is None or value is ABSENT:
+        return encode(value)
+    return document.raw(str(value), inner)
+
+
+def same_text(left: str | None, right: str | None) -> bool:
+    """Whether two ledger texts are the same JSON value."""
+    return left == right or (left is not None and right is not None and same(decode(left), decode(right)))

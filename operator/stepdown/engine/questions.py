@@ -75,7 +75,9 @@ def signal_questions(namespace: str, spec: PolicySpec) -> dict[str, Question]:
             if condition.objective is not None and condition.burn_rate is not None:
                 for window in condition.burn_rate.windows:
                     objective = objectives[condition.objective]
-                    questions[f"{objective.name}[{window}]"] = _of_objective(namespace, spec, objective, window)
+                    questions[f"{objective.name}[{window}]"] = _of_objective(
+                        namespace, spec, objective, window
+                    )
     return questions
 
 
@@ -91,7 +93,9 @@ def probe_question(namespace: str, level: Level) -> dict[str, Question]:
     probe = level.recover.probe
     kind, name = workload(probe.http)
     return {
-        f"probe:{level.name}": ProbeQuestion(namespace, kind, name, probe.http.path, probe.http.port, probe.timeout)
+        f"probe:{level.name}": ProbeQuestion(
+            namespace, kind, name, probe.http.path, probe.http.port, probe.timeout
+        )
     }
 
 
@@ -143,5 +147,7 @@ def _of_objective(namespace: str, spec: PolicySpec, objective: Objective, window
     assert objective.errors is not None
     assert objective.total is not None
     parse_promql(window)
-    ratio = f"({objective.errors.replace('$window', window)}) / ({objective.total.replace('$window', window)})"
+    ratio = (
+        f"({objective.errors.replace('$window', window)}) / ({objective.total.replace('$window', window)})"
+    )
     return PromqlQuestion(spec.metrics_endpoint, namespace, ratio, spec.stale_after)

@@ -1,0 +1,116 @@
+"""From the ladder to the fields that must change, over what is there: every level's actions, translated once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from stepdown.actions import translate
+from stepdown.actions.translation import ActionIssue, Translation
+from stepdown.api.policy import PolicySpec
+from stepdown.api.status import Entry
+from stepdown.engine.document import NotADocument
+from stepdown.engine.fields import FieldChange, Ref, same_text, text_at
+from stepdown.engine.ledger import FieldKey, annotation_of, target_of
+from stepdown.engine.patch import with_texts
+from stepdown.engine.reasons import Problem
+
+
+class Plan:
+    """The translated ladder of one policy at one moment.
+
+    `issues` are (problem, sentence, place of the level). Levels are cumulative; a later level wins on a field.
+    Actions see objects as they were before us, so that the same level always gives the same fields.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        spec: PolicySpec,
+        ledger: Sequence[Entry],
+        snapshot: Mapping[Ref, Any],
+        holder: Callable[[str, str], str | None],
+    ) -> None:
+        self._policy = policy
+        self._held = {(target_of(entry), entry.path) for entry in ledger}
+        self._snapshot = snapshot
+        self._holder = holder
+        before = {ref: _as_before(obj, ledger) for ref, obj in snapshot.items()}
+        self.issues: list[tuple[Problem, str, int]] = []
+        self._levels: list[list[Translation]] = []
+        for place, level in enumerate(spec.levels):
+            translations = [translate(action, spec, place, before) for action in level.actions]
+            self._levels.append(translations)
+            self.issues += [
+                (found.problem, f"level {level.name}: {found.message}", place)
+                for translation in translations
+                for found in translation.issues
+            ]
+        self._routes = [
+            [t for t, action in zip(translations, level.actions, strict=True) if action.route is not None]
+            for translations, level in zip(self._levels, spec.levels, strict=True)
+        ]
+        self.conflicts: list[tuple[Problem, str, int]] = []
+
+    def blocks(self, place: int) -> bool:
+        """Whether a level can't be entered because its fallback is missing or couldn't answer."""
+        return any(t.issues or self._unready(t) is not None for t in self._routes[place])
+
+    def wanted(self, place: int) -> dict[FieldKey, FieldChange]:
+        """The changes that being at a level means, without those that another policy holds or that aren't ready."""
+        wanted: dict[FieldKey, FieldChange] = {}
+        self.conflicts = []
+        for translations in self._levels[: place + 1]:
+            for translation in translations:
+                if self._unready(translation) is None:
+                    wanted |= {(change.target, change.path): change for change in translation.changes}
+        for key, change in list(wanted.items()):
+            other = self._other_holder(change)
+            if other is not None:
+                del wanted[key]
+                text = f"{change.path} of {change.target.kind} {change.target.name} is held by policy {other}; let one policy own it"
+                self.conflicts.append((Problem.CONFLICT, text, change.level))
+        return wanted
+
+    def _unready(self, translation: Translation) -> ActionIssue | None:
+        if all((change.target, change.path) in self._held for change in translation.changes):
+            return None
+        return translation.unready
+
+    def _other_holder(self, change: FieldChange) -> str | None:
+        holder = self._holder(change.target.uid, change.path)
+        if holder is not None and holder != self._policy:
+            return holder
+        obj = self._snapshot.get(Ref(change.target.kind, change.target.name))
+        own_name = self._policy.partition("/")[2]
+        for entry in annotation_of(obj).values() if isinstance(obj, dict) else []:
+            if (
+                isinstance(entry, dict)
+                and entry.get("path") == change.path
+                and entry.get("policy") != own_name
+            ):
+                return str(entry.get("policy"))[:253]
+        return None
+
+
+def _as_before(found: Any, ledger: Sequence[Entry]) -> Any:
+    if isinstance(found, list):
+        return [_object_before(obj, ledger) for obj in found]
+    return _object_before(found, ledger) if isinstance(found, dict) else found
+
+
+def _object_before(obj: dict[str, Any], ledger: Sequence[Entry]) -> dict[str, Any]:
+    texts: dict[str, str | None] = {}
+    for entry in ledger:
+        if entry.target.uid != obj["metadata"].get("uid"):
+            continue
+        try:
+            current = text_at(obj, entry.path)
+        except NotADocument:
+            continue
+        if same_text(current, entry.applied) or (entry.replaces and same_text(current, entry.replaces)):
+            texts[entry.path] = entry.original
+    if not texts:
+        return obj
+    try:
+        return with_texts(obj, texts)
+    except (NotADocument, KeyError):
+        return obj

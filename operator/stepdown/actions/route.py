@@ -1,0 +1,104 @@
+"""`route`: a Service's selector pointed at another workload's pods.
+
+Only when one of these pods is ready and serves the Service's target port: a fallback that can't answer is worse
+than the trouble. The whole selector is one field, because a merge would leave old keys in it.
+"""
+
+from typing import Any
+
+from stepdown.actions.translation import ActionIssue, Translation, View, issue, target_of
+from stepdown.api.actions import RouteAction
+from stepdown.api.policy import PolicySpec
+from stepdown.engine.fields import FieldChange, Ref
+from stepdown.engine.reasons import Problem
+
+
+def references(action: RouteAction, spec: PolicySpec) -> list[Ref]:
+    """The Service, the workload that takes over, and the pods."""
+    return [Ref("Service", _service(action, spec)), Ref(*_fallback(action)), Ref("Pod")]
+
+
+def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> Translation:
+    """The change of the selector; `unready` where the fallback couldn't answer now."""
+    name = _service(action, spec)
+    service = view.get("Service", name)
+    if service is None:
+        return issue(
+            Problem.TARGET_NOT_FOUND,
+            f"route: Service {name} isn't there; create it or correct the action's name",
+        )
+    if not service.get("spec", {}).get("selector"):
+        return issue(
+            Problem.ACTION_UNSUPPORTED,
+            f"route: Service {name} has no selector, so there is nothing to point elsewhere",
+        )
+    kind, fallback = _fallback(action)
+    workload = view.get(kind, fallback)
+    if workload is None:
+        return issue(
+            Problem.TARGET_NOT_FOUND,
+            f"route: {kind} {fallback} isn't there; create it or set the level's route to one that is ready",
+        )
+    selector = workload["spec"].get("selector", {})
+    labels = selector.get("matchLabels") or {}
+    if selector.get("matchExpressions") or not labels:
+        return issue(
+            Problem.ACTION_UNSUPPORTED,
+            f"route: {kind} {fallback} selects its pods by expressions, which a Service can't; use matchLabels",
+        )
+    change = FieldChange(target_of("Service", service), "/spec/selector", labels, place)
+    return Translation([change], unready=_unready(service, kind, fallback, labels, view))
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether a pod takes traffic: Ready, and not on its way out."""
+    conditions = pod.get("status", {}).get("conditions") or []
+    return "deletionTimestamp" not in pod["metadata"] and any(
+        c.get("type") == "Ready" and c.get("status") == "True" for c in conditions
+    )
+
+
+def selected(pods: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[str, Any]]:
+    """The pods that carry all the labels."""
+    return [p for p in pods if labels.items() <= (p["metadata"].get("labels") or {}).items()]
+
+
+def _unready(
+    service: dict[str, Any], kind: str, fallback: str, labels: dict[str, str], view: View
+) -> ActionIssue | None:
+    ready = [pod for pod in selected(view.all("Pod"), labels) if is_ready(pod)]
+    if not ready:
+        return ActionIssue(
+            Problem.FALLBACK_NOT_READY,
+            f"route: {kind} {fallback} has 0 ready pods (needs 1); scale it up, or set the level's route to one that is ready",
+        )
+    for port in service["spec"].get("ports") or []:
+        wanted = port.get("targetPort", port.get("port"))
+        if not any(_serves(pod, wanted) for pod in ready):
+            return ActionIssue(
+                Problem.FALLBACK_NOT_READY,
+                f"route: no ready pod of {kind} {fallback} serves port {wanted} of Service {service['metadata']['name']};"
+                " give its container that port",
+            )
+    return None
+
+
+def _serves(pod: dict[str, Any], wanted: int | str) -> bool:
+    """A named port must be declared; a number is believed of pods that declare none."""
+    declared = [p for c in pod.get("spec", {}).get("containers") or [] for p in c.get("ports") or []]
+    if isinstance(wanted, int):
+        return not declared or any(p.get("containerPort") == wanted for p in declared)
+    return any(p.get("name") == wanted for p in declared)
+
+
+def _service(action: RouteAction, spec: PolicySpec) -> str:
+    name = action.service or spec.target.service
+    assert name is not None
+    return name
+
+
+def _fallback(action: RouteAction) -> tuple[str, str]:
+    if action.to.deployment is not None:
+        return "Deployment", action.to.deployment
+    assert action.to.stateful_set is not None
+    return "StatefulSet", action.to.stateful_set

@@ -1,0 +1,93 @@
+"""JSON patches that are their own compare-and-set: every one tests the uid and what it replaces."""
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stepdown.engine import document
+from stepdown.engine.fields import ABSENT, at, decode, pointer_of, split
+from stepdown.engine.pointer import segments
+
+ANNOTATION = "stepdown.dev/ledger"
+ANNOTATION_POINTER = "/metadata/annotations/stepdown.dev~1ledger"
+
+Patch = list[dict[str, Any]]
+
+
+def with_texts(obj: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[str, Any]:
+    """A copy of an object with fields set to ledger texts (None removes).
+
+    Raises document.NotADocument and KeyError where a document can't hold the field.
+    """
+    result = copy.deepcopy(dict(obj))
+    for path, text in texts.items():
+        outer, inner = split(path)
+        if inner is None:
+            _set(result, pointer_of(outer), decode(text))
+            continue
+        before = at(result, pointer_of(outer))
+        if before is ABSENT:
+            raise KeyError(path)
+        _set(result, pointer_of(outer), document.with_raw(str(before), inner, text))
+    return result
+
+
+def build_patch(obj: Mapping[str, Any], texts: Mapping[str, str | None], annotation: str | None) -> Patch:
+    """The patch that takes `obj` to these texts and this annotation (None: no annotation), testing all it replaces.
+
+    The annotation is compared and set in the same patch as the values that it describes.
+    """
+    after = with_texts(obj, texts)
+    _set(after, ANNOTATION_POINTER, ABSENT if annotation is None else annotation)
+    pointers = list(dict.fromkeys([*(pointer_of(split(path)[0]) for path in texts), ANNOTATION_POINTER]))
+    patch: Patch = [{"op": "test", "path": "/metadata/uid", "value": obj["metadata"]["uid"]}]
+    if "annotations" not in obj["metadata"] and after["metadata"].get("annotations"):
+        patch.append({"op": "test", "path": "/metadata/annotations", "value": None})
+        patch.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+    for pointer in pointers:
+        patch += _operations(pointer, at(obj, pointer), at(after, pointer))
+    return patch
+
+
+def scale_patch(uid: str, before: int, replicas: int) -> Patch:
+    """The patch of a `scale` subresource."""
+    return [
+        {"op": "test", "path": "/metadata/uid", "value": uid},
+        {"op": "test", "path": "/spec/replicas", "value": before},
+        {"op": "replace", "path": "/spec/replicas", "value": replicas},
+    ]
+
+
+def kubectl_line(namespace: str, plural: str, name: str, patch: Patch, subresource: str = "") -> str:
+    """The patch as a command that a person can paste; pasting it is itself compare-and-set."""
+    body = json.dumps(patch, separators=(",", ":"), ensure_ascii=True).replace("'", "'\\''")
+    sub = f" --subresource={subresource}" if subresource else ""
+    return f"kubectl -n {namespace} patch {plural} {name}{sub} --type=json -p '{body}'"
+
+
+def _operations(pointer: str, before: Any, after: Any) -> Patch:
+    if before is ABSENT and after is ABSENT:
+        return []
+    if before is not ABSENT and after is not ABSENT and before == after and type(before) is type(after):
+        return [{"op": "test", "path": pointer, "value": before}]
+    test = {"op": "test", "path": pointer, "value": None if before is ABSENT else before}
+    if after is ABSENT:
+        return [test, {"op": "remove", "path": pointer}]
+    return [test, {"op": "add" if before is ABSENT else "replace", "path": pointer, "value": after}]
+
+
+def _set(obj: dict[str, Any], pointer: str, value: Any) -> None:
+    *parents, last = segments(pointer)
+    for name in parents:
+        inner = obj.get(name)
+        if not isinstance(inner, dict):
+            if value is ABSENT:
+                return
+            inner = {}
+            obj[name] = inner
+        obj = inner
+    if value is ABSENT:
+        obj.pop(last, None)
+    else:
+        obj[last] = value

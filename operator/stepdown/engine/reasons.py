@@ -1,0 +1,62 @@
+"""Why: the closed lists of reason codes that users meet in status, Events and metrics (docs/reasons.md)."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a decision is what it is."""
+
+    STEADY = "Steady"  # nothing calls for a step
+    BREACHED = "Breached"  # a level's thresholds are breached for their time
+    RECOVERED = "Recovered"  # every signal was present and healthy for the whole window
+    PROBE_SUCCEEDED = "ProbeSucceeded"  # the workload answered its probe for long enough
+    TRIAL_STARTED = "TrialStarted"  # half-open: the wait is over, the level above is tried
+    TRIAL_FAILED = "TrialFailed"  # the trial breached again; the next wait is twice as long
+    OVERRIDDEN = "Overridden"  # a person pinned the level
+    SUSPENDED = "Suspended"  # a person stopped us
+    STABILIZING = "Stabilizing"  # a step is called for, its window is not over
+    DWELLING = "Dwelling"  # the least time at a level is not over
+    BUDGET_SPENT = "BudgetSpent"  # too many transitions in the hour: up waits
+    MISSING_DATA = "MissingData"  # a signal is missing: the level is held
+    FALLBACK_NOT_READY = (
+        "FallbackNotReady"  # the level called for has no ready fallback, nor has a deeper one
+    )
+    HELD_BY_BREACH = "HeldByBreach"  # the level's own breach has not cleared
+
+
+class Problem(StrEnum):
+    """What keeps a policy from doing its job: the reasons of Ready=False."""
+
+    INVALID_SPEC = "InvalidSpec"
+    INVALID_QUERY = "InvalidQuery"
+    ENDPOINT_NOT_ALLOWED = "EndpointNotAllowed"
+    TARGET_NOT_FOUND = "TargetNotFound"
+    FLAG_NOT_FOUND = "FlagNotFound"
+    INVALID_FLAG_DOCUMENT = "InvalidFlagDocument"
+    ACTION_UNSUPPORTED = "ActionUnsupported"
+    ACTION_REJECTED = "ActionRejected"
+    FALLBACK_NOT_READY = "FallbackNotReady"
+    CONFLICT = "Conflict"
+    LEDGER_FULL = "LedgerFull"
+    LEDGER_UNKNOWN = "LedgerUnknown"
+    FORBIDDEN = "Forbidden"
+
+
+class EventReason(StrEnum):
+    """The Events that we write."""
+
+    LEVEL_ENTERED = "LevelEntered"
+    LEVEL_LEFT = "LevelLeft"
+    ACTION_APPLIED = "ActionApplied"
+    ACTION_FAILED = "ActionFailed"
+    RESTORED = "Restored"
+    RESTORE_VERIFIED = "RestoreVerified"
+    RESTORE_INCOMPLETE = "RestoreIncomplete"
+    ORPHANED = "Orphaned"
+    CONTESTED = "Contested"
+    REAPPLIED = "Reapplied"
+    METRICS_UNAVAILABLE = "MetricsUnavailable"
+    METRICS_AVAILABLE = "MetricsAvailable"
+    WOULD_ENTER = "WouldEnter"
+    OVERRIDDEN = "Overridden"
+    POLICY_NOT_READY = "PolicyNotReady"

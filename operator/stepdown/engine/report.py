@@ -1,0 +1,228 @@
+"""From facts to status: columns and conditions, written only when they are news.
+
+A message that differs from the stored one in its numbers alone is not news: the stored one stays, with the
+numbers that it was true for. So an unchanged situation gives an unchanged status.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stepdown.api.model import format_timestamp
+from stepdown.api.status import (
+    HISTORY_MAX,
+    EngineState,
+    Entry,
+    EntryState,
+    ObjectiveStatus,
+    PolicyStatus,
+    StatusCondition,
+    Summary,
+    Transition,
+)
+from stepdown.engine.decide import Decision
+from stepdown.engine.reasons import Problem, Reason
+
+WHY_MAX = 48
+"""Longest WHY, so that the line of `kubectl get` stays within 100 columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is true of a policy after a tick; names are level names."""
+
+    generation: int
+    now: float
+    reached: str
+    is_full: bool
+    decision: Decision | None
+    decided: str
+    state: EngineState | None
+    observing: bool
+    problems: Sequence[tuple[Problem, str]]
+    missing: Mapping[str, str]
+    ledger: Sequence[Entry]
+    restoring: bool
+    contested: Sequence[str]
+    transition: tuple[str, str] | None
+    budgets: Mapping[str, float]
+
+
+def render(before: PolicyStatus, report: Report) -> PolicyStatus:
+    """The new status."""
+    since = before.since
+    if since is None or (report.reached != before.level and before.level):
+        since = format_timestamp(report.now)
+    summary = Summary(level=report.reached, state=_state(report), why=_why(report)[:WHY_MAX])
+    if _same(summary.why, before.summary.why) and summary.state == before.summary.state:
+        summary = summary.model_copy(update={"why": before.summary.why})
+    history = list(before.history)
+    if report.transition is not None and report.decision is not None:
+        left, entered = report.transition
+        history.append(
+            Transition(
+                time=format_timestamp(report.now),
+                from_=left,
+                to=entered,
+                reason=report.decision.reason,
+                message=report.decision.message[:1024],
+            )
+        )
+    return PolicyStatus(
+        observed_generation=report.generation,
+        level=report.reached,
+        since=since,
+        epoch=before.epoch,
+        summary=summary,
+        conditions=_conditions(before, report),
+        objectives=_objectives(before, report),
+        state=report.state,
+        ledger=list(report.ledger),
+        history=history[-HISTORY_MAX:],
+    )
+
+
+def _state(report: Report) -> str:
+    reason = report.decision.reason if report.decision else None
+    if report.problems and any(problem is Problem.CONFLICT for problem, _ in report.problems):
+        return "Conflict"
+    if reason is Reason.SUSPENDED:
+        return "Suspended"
+    if reason is Reason.OVERRIDDEN:
+        return "Held"
+    if report.observing:
+        return "Observing"
+    if report.contested:
+        return "Contested"
+    if report.restoring:
+        return "Restoring"
+    if report.problems:
+        return "NotReady"
+    if reason is Reason.MISSING_DATA:
+        return "NoData"
+    if report.decision is not None and report.reached != report.decided:
+        return "SteppingDown"
+    if report.is_full:
+        return "Full"
+    return "Recovering" if reason in _RECOVERING else "Degraded"
+
+
+_RECOVERING = {Reason.STABILIZING, Reason.DWELLING, Reason.BUDGET_SPENT, Reason.TRIAL_STARTED}
+
+
+def _why(report: Report) -> str:
+    if report.problems:
+        return str(report.problems[0][0])
+    if report.decision is None:
+        return ""
+    if report.observing and report.decision.level > 0:
+        return f"would be {report.decided}: {report.decision.why}"
+    if report.decision.why:
+        return report.decision.why
+    return "" if report.decision.reason is Reason.STEADY else str(report.decision.reason)
+
+
+def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
+    decision = report.decision
+    problem = report.problems[0] if report.problems else None
+    others = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
+    broken = problem is not None and problem[0] in (Problem.INVALID_SPEC, Problem.INVALID_QUERY)
+    pending = report.decision is not None and not report.observing and report.reached != report.decided
+    missing = ", ".join(f"{name}: {kind}" for name, kind in sorted(report.missing.items()))
+    held = decision is not None and decision.reason in (Reason.OVERRIDDEN, Reason.SUSPENDED)
+    why = decision.message if decision is not None else ""
+    wanted = [
+        (
+            "Ready",
+            problem is None,
+            problem[0] if problem else "Watching",
+            problem[1] + others if problem else "doing its job",
+        ),
+        (
+            "Reconciling",
+            pending,
+            "Stepping" if pending else "Settled",
+            f"on the way to {report.decided}" if pending else "",
+        ),
+        (
+            "Stalled",
+            broken,
+            problem[0] if broken and problem else "Working",
+            problem[1] if broken and problem else "",
+        ),
+        (
+            "Degraded",
+            not report.is_full,
+            "BelowFull" if not report.is_full else "Full",
+            f"at {report.reached}: {why}" if not report.is_full else "at full service",
+        ),
+        (
+            "MetricsAvailable",
+            not report.missing,
+            "Missing" if report.missing else "Present",
+            f"{missing}; the level is held until data is back" if missing else "every signal has a value",
+        ),
+        ("Held", held, decision.reason if held and decision else "FollowingSignals", why if held else ""),
+        (
+            "Contested",
+            bool(report.contested),
+            "ForeignValue" if report.contested else "Uncontested",
+            " ".join(report.contested),
+        ),
+        (
+            "RestorePending",
+            report.restoring,
+            "Restoring" if report.restoring else "Restored",
+            _restoring_text(report.ledger) if report.restoring else "",
+        ),
+    ]
+    old = {condition.type: condition for condition in before.conditions}
+    return [
+        _condition(report, old.get(kind), kind, on, str(reason), text) for kind, on, reason, text in wanted
+    ]
+
+
+def _condition(
+    report: Report, old: StatusCondition | None, kind: str, on: bool, reason: str, message: str
+) -> StatusCondition:
+    status = "True" if on else "False"
+    message = message[:2048]
+    if old is not None and old.status == status and old.reason == reason and _same(old.message, message):
+        if old.observed_generation == report.generation:
+            return old
+        return old.model_copy(update={"observed_generation": report.generation})
+    changed = (
+        old.last_transition_time if old is not None and old.status == status else format_timestamp(report.now)
+    )
+    return StatusCondition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=changed,
+        observed_generation=report.generation,
+    )
+
+
+def _objectives(before: PolicyStatus, report: Report) -> list[ObjectiveStatus]:
+    """Budgets by name; those not asked this time keep what is known."""
+    if not report.budgets:
+        return before.objectives
+    known = {objective.name: objective for objective in before.objectives}
+    for name, share in report.budgets.items():
+        known[name] = ObjectiveStatus(name=name, budget_left=f"{share * 100:.0f}%")
+    return [known[name] for name in sorted(known)]
+
+
+def _restoring_text(ledger: Sequence[Entry]) -> str:
+    blocked = [e for e in ledger if e.state is EntryState.RESTORING]
+    return "still to restore: " + ", ".join(
+        f"{e.path} of {e.target.kind} {e.target.name}" for e in (blocked or ledger)[:5]
+    )
+
+
+_NUMBER = re.compile(r"-?[0-9][0-9.e+-]*[a-zA-Z%]*")
+
+
+def _same(left: str, right: str) -> bool:
+    return left == right or _NUMBER.sub("#", left) == _NUMBER.sub("#", right)

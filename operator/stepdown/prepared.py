@@ -1,0 +1,79 @@
+"""What a tick brings along: the policy made ready, what is known of other policies, and what may be forgotten."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from stepdown.api.policy import PolicySpec
+from stepdown.api.status import Entry
+from stepdown.engine.ladder import Ladder, build_ladder
+from stepdown.engine.questions import Question, budget_questions, probe_question, signal_questions
+from stepdown.engine.reasons import Problem
+from stepdown.ports import Policy
+
+Problems = tuple[tuple[Problem, str], ...]
+"""What keeps a policy from doing its job, each with a sentence and its cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A valid spec made ready, once per edit; `problems` leave it running with some signals missing."""
+
+    spec: PolicySpec
+    ladder: Ladder
+    questions: Mapping[str, Question]
+    problems: Problems = ()
+
+    @classmethod
+    def of(cls, namespace: str, spec: PolicySpec, problems: Problems = ()) -> "Prepared":
+        """Of a valid spec."""
+        return cls(spec, build_ladder(spec), signal_questions(namespace, spec), problems)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What may be forgotten on a restart: when we last looked, since when data is missing, what was wrong.
+
+    `issues` and `rejected` are (problem, sentence, place of the level).
+    """
+
+    looked_at: float | None = None
+    verified_at: float | None = None
+    verified_generation: int = -1
+    restoring_since: float | None = None
+    missing_since: dict[str, float] = field(default_factory=dict)
+    issues: list[tuple[Problem, str, int]] = field(default_factory=list)
+    rejected: list[tuple[Problem, str, int]] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+
+class Claims:
+    """Which policy holds which field, over all policies: the second one gets Conflict."""
+
+    def __init__(self) -> None:
+        self._holders: dict[tuple[str, str], str] = {}
+        self._held: dict[str, set[tuple[str, str]]] = {}
+
+    def note(self, policy: str, entries: Iterable[Entry]) -> None:
+        """Remembers what a policy's (namespace/name) ledger holds now."""
+        fields = {(entry.target.uid, entry.path) for entry in entries}
+        for key in self._held.get(policy, set()) - fields:
+            if self._holders.get(key) == policy:
+                del self._holders[key]
+        for key in fields:
+            self._holders.setdefault(key, policy)
+        self._held[policy] = fields
+
+    def holder(self, uid: str, path: str) -> str | None:
+        """The policy that holds a field."""
+        return self._holders.get((uid, path))
+
+
+def questions(policy: Policy, prepared: Prepared, *, with_budgets: bool) -> dict[str, Question]:
+    """Everything that a tick wants to know, by name: signals, the probes of the levels entered, error budgets."""
+    asked = dict(prepared.questions)
+    state = (policy.raw.get("status") or {}).get("state") or {}
+    for level in prepared.spec.levels[1 : int(state.get("index", 0)) + 1]:
+        asked.update(probe_question(policy.namespace, level))
+    if with_budgets:
+        asked.update(budget_questions(policy.namespace, prepared.spec))
+    return asked

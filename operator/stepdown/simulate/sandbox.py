@@ -1,0 +1,164 @@
+"""A cluster in memory: objects with uids, resourceVersions and JSON patches whose tests count.
+
+It answers as the API server was measured to: a failed test is a conflict, a test for null holds for an absent
+field, a patch that changes nothing keeps the resourceVersion. `simulate` walks a ladder in it; tests put faults
+before and after every call by `on_call`.
+"""
+
+import copy
+from collections.abc import Callable, Collection
+from typing import Any
+
+import jsonpatch
+
+from stepdown.api.status import PolicyStatus
+from stepdown.engine.fields import Ref, Target
+from stepdown.ports import FINALIZER, Conflict, Event, JsonPatch, Object, Policy, Refused, Snapshot
+
+
+class Sandbox:
+    """Cluster and Journal in one, for one namespace. Keeps every write in `writes` and every Event in `events`."""
+
+    def __init__(self, objects: Collection[Object], namespace: str = "default") -> None:
+        self.namespace = namespace
+        self._objects: dict[tuple[str, str], Object] = {}
+        self._version = 0
+        self._uids = 0
+        self.writes: list[tuple[str, str, JsonPatch]] = []
+        self.events: list[Event] = []
+        self.on_call: Callable[[str, str], None] = lambda _when, _what: None
+        for obj in objects:
+            self.create(obj)
+
+    def create(self, obj: Object) -> Object:
+        """Adds an object with a new uid."""
+        self._uids += 1
+        made = copy.deepcopy(obj)
+        made.setdefault("metadata", {}).setdefault("namespace", self.namespace)
+        made["metadata"]["uid"] = f"uid-{self._uids}"
+        made["metadata"]["generation"] = 1
+        return self._put(made)
+
+    def get(self, kind: str, name: str) -> Object | None:
+        """A copy of an object."""
+        found = self._objects.get((kind, name))
+        return copy.deepcopy(found) if found is not None else None
+
+    def delete(self, kind: str, name: str) -> None:
+        """Takes an object away; one with finalizers is only marked."""
+        obj = self._objects[(kind, name)]
+        if obj["metadata"].get("finalizers"):
+            self._put({**obj, "metadata": {**obj["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+        else:
+            del self._objects[(kind, name)]
+
+    def edit(self, kind: str, name: str, change: Callable[[Object], None]) -> None:
+        """Somebody else's edit; an edit of a spec counts as a generation."""
+        before = self._objects[(kind, name)]
+        after = copy.deepcopy(before)
+        change(after)
+        if after.get("spec") != before.get("spec"):
+            after["metadata"]["generation"] += 1
+        self._put(after)
+
+    def policy(self, name: str) -> Policy:
+        """A policy as it is now."""
+        found = self.get("DegradationPolicy", name)
+        assert found is not None
+        return Policy(found)
+
+    async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
+        """See ports.Cluster."""
+        assert namespace == self.namespace
+        self.on_call("before", "read")
+        found: dict[Ref, Object | list[Object] | None] = {}
+        for ref in refs:
+            if ref.name is not None:
+                found[ref] = self.get(ref.kind, ref.name)
+            else:
+                found[ref] = [copy.deepcopy(o) for (kind, _), o in self._objects.items() if kind == ref.kind]
+        return found
+
+    async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
+        """See ports.Cluster."""
+        assert namespace == self.namespace
+        what = f"patch {target.kind}/{target.name}" + (f"/{subresource}" if subresource else "")
+        self.on_call("before", what)
+        obj = self._objects.get((target.kind, target.name))
+        if obj is None:
+            raise Refused(404, f"{target.kind} {target.name} not found")
+        self.writes.append((target.kind, target.name, patch))
+        if subresource:
+            scale = {"metadata": obj["metadata"], "spec": {"replicas": obj["spec"].get("replicas", 1)}}
+            replicas = _patched(scale, patch)["spec"]["replicas"]
+            result = self._put({**obj, "spec": {**obj["spec"], "replicas": replicas}})
+        else:
+            result = self._put(_patched(obj, patch))
+        self.on_call("after", what)
+        return copy.deepcopy(result)
+
+    async def load(self, policy: Policy) -> Policy | None:
+        """See ports.Journal."""
+        found = self.get("DegradationPolicy", policy.name)
+        return Policy(found) if found is not None and found["metadata"]["uid"] == policy.uid else None
+
+    async def store(self, policy: Policy, status: PolicyStatus) -> Policy:
+        """See ports.Journal."""
+        self.on_call("before", "store status")
+        obj = self._current(policy)
+        dumped = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        result = self._put({**obj, "status": dumped})
+        self.on_call("after", "store status")
+        return Policy(copy.deepcopy(result))
+
+    async def set_finalizer(self, policy: Policy, *, present: bool) -> Policy:
+        """See ports.Journal."""
+        self.on_call("before", "set finalizer")
+        obj = self._current(policy)
+        metadata = {**obj["metadata"], "finalizers": [FINALIZER] if present else []}
+        if not present and "deletionTimestamp" in metadata:
+            del self._objects[("DegradationPolicy", policy.name)]
+            return Policy({**obj, "metadata": metadata})
+        result = self._put({**obj, "metadata": metadata})
+        self.on_call("after", "set finalizer")
+        return Policy(copy.deepcopy(result))
+
+    def tell(self, policy: Policy, event: Event) -> None:
+        """See ports.Journal."""
+        self.events.append(event)
+
+    def _current(self, policy: Policy) -> Object:
+        obj = self._objects.get(("DegradationPolicy", policy.name))
+        if obj is None:
+            raise Refused(404, f"DegradationPolicy {policy.name} not found")
+        if obj["metadata"]["resourceVersion"] != policy.resource_version:
+            raise Conflict(409, "the object has been modified")
+        return obj
+
+    def _put(self, obj: Object) -> Object:
+        key = (str(obj["kind"]), str(obj["metadata"]["name"]))
+        before = self._objects.get(key)
+        if before != obj:
+            self._version += 1
+            obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self._version)}}
+        if obj["metadata"].get("annotations") == {}:
+            del obj["metadata"]["annotations"]
+        self._objects[key] = obj
+        return obj
+
+
+def _patched(obj: Object, patch: JsonPatch) -> dict[str, Any]:
+    result: Any = copy.deepcopy(obj)
+    for operation in patch:
+        absent_as_expected = (
+            operation["op"] == "test"
+            and operation.get("value") is None
+            and jsonpatch.JsonPointer(operation["path"]).resolve(result, None) is None
+        )
+        if absent_as_expected:
+            continue
+        try:
+            result = jsonpatch.apply_patch(result, [operation])
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+            raise Conflict(422, f"the server rejected our request: {error}") from None
+    return dict(result)

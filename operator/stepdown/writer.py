@@ -1,0 +1,197 @@
+"""The one writer: everything that is ever done to somebody's object goes through here.
+
+`settle` (engine/ledger.py) decides; this carries it out in the only safe order: store the entries, write the
+targets, look at what is there, store again. A write whose outcome is unknown is looked at, never assumed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepdown.api.status import LEDGER_MAX, Entry, EntryState, PolicyStatus
+from stepdown.engine.document import NotADocument
+from stepdown.engine.fields import KINDS, FieldChange, Ref, Target, decode
+from stepdown.engine.ledger import (
+    Fact,
+    FieldKey,
+    Moment,
+    Settlement,
+    Write,
+    annotation_for,
+    settle,
+    target_of,
+)
+from stepdown.engine.patch import Patch, build_patch, kubectl_line, scale_patch
+from stepdown.engine.plan import rank
+from stepdown.engine.reasons import Problem
+from stepdown.ports import Cluster, Conflict, Journal, Policy, Refused, Unknown
+
+Objects = dict[tuple[str, str], dict[str, Any] | None]
+
+
+@dataclass(slots=True)
+class Written:
+    """What a pass of the writer left: the policy as stored, its status, and what happened on the way.
+
+    `problems` are refusals by target; `pending` are fields that aren't as wanted yet.
+    """
+
+    policy: Policy
+    status: PolicyStatus
+    facts: list[Fact] = field(default_factory=list)
+    retired: list[Entry] = field(default_factory=list)
+    applied: list[Write] = field(default_factory=list)
+    problems: list[tuple[Problem, str, Target]] = field(default_factory=list)
+    pending: set[FieldKey] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes for one leadership. Raises Conflict, Refused and Unknown of the journal; targets' go to `problems`."""
+
+    cluster: Cluster
+    journal: Journal
+
+    async def apply(
+        self,
+        policy: Policy,
+        status: PolicyStatus,
+        wanted: Mapping[FieldKey, FieldChange],
+        objects: Objects,
+        moment: Moment,
+        *,
+        upwards: bool,
+    ) -> Written:
+        """Brings every held or wanted field to where it shall be, as far as the cluster lets us.
+
+        `objects` holds each target as just read. `upwards` turns the order of kinds round.
+        """
+        done = Written(policy, status)
+        before = settle(status.ledger, wanted, objects, moment)
+        if len(before.entries) > LEDGER_MAX:
+            some = next(iter(wanted))[0]
+            done.problems.append(
+                (Problem.LEDGER_FULL, f"more than {LEDGER_MAX} fields would be held at once", some)
+            )
+            done.pending = set(wanted)
+            return done
+        done.facts += before.facts
+        if before.writes:
+            await self._store_entries(done, [*before.entries, *_unfinished(before)])
+            for target in _ordered(before.writes, upwards=upwards):
+                await self._write(done, before.writes[target], objects, before)
+        after = settle(done.status.ledger, wanted, objects, moment) if before.writes else before
+        new_facts = [fact for fact in after.facts if fact not in before.facts]
+        done.facts += new_facts
+        done.retired = after.retired
+        done.pending = after.pending
+        refused = {target for _, _, target in done.problems}
+        entries = [_blocked(entry, wanted, refused) for entry in after.entries]
+        done.status = done.status.model_copy(update={"ledger": entries})
+        return done
+
+    async def _store_entries(self, done: Written, entries: list[Entry]) -> None:
+        if not done.policy.has_finalizer:
+            done.policy = await self.journal.set_finalizer(done.policy, present=True)
+        if entries != done.status.ledger:
+            done.status = done.status.model_copy(update={"ledger": entries})
+            done.policy = await self.journal.store(done.policy, done.status)
+
+    async def _write(self, done: Written, write: Write, objects: Objects, settlement: Settlement) -> None:
+        target = write.target
+        place = (target.kind, target.name)
+        obj = objects[place]
+        assert obj is not None
+        try:
+            patch, subresource = _patch(obj, write, done.policy, settlement)
+        except (NotADocument, KeyError) as error:
+            done.problems.append(
+                (Problem.INVALID_FLAG_DOCUMENT, f"{target.kind} {target.name}: {error}", target)
+            )
+            return
+        kind = KINDS[target.kind]
+        done.lines.append(kubectl_line(done.policy.namespace, kind.plural, target.name, patch, subresource))
+        try:
+            result = await self.cluster.patch(done.policy.namespace, target, patch, subresource)
+        except (Conflict, Unknown):
+            objects[place] = await self._look(done.policy.namespace, target)
+            return
+        except Refused as error:
+            problem = Problem.FORBIDDEN if error.status == 403 else Problem.ACTION_REJECTED
+            done.problems.append((problem, f"{target.kind} {target.name}: {error.message}", target))
+            return
+        objects[place] = _scaled(obj, result) if subresource else result
+        if write.texts:
+            done.applied.append(write)
+
+    async def _look(self, namespace: str, target: Target) -> dict[str, Any] | None:
+        ref = Ref(target.kind, target.name)
+        found = (await self.cluster.read(namespace, [ref])).get(ref)
+        return found if isinstance(found, dict) else None
+
+    async def claim(
+        self, policy: Policy, status: PolicyStatus, objects: Objects, epoch: int
+    ) -> tuple[Policy, PolicyStatus]:
+        """Takes a policy with a ledger over: its status and its targets' annotations carry the new epoch.
+
+        The changed annotations move each target's resourceVersion and content, so that a late write of the
+        leader before us fails its test. Targets without an annotation (replicas) are compared at every tick.
+        """
+        entries = [entry.model_copy(update={"epoch": epoch}) for entry in status.ledger]
+        status = status.model_copy(update={"ledger": entries, "epoch": epoch})
+        policy = await self.journal.store(policy, status)
+        for target in dict.fromkeys(target_of(entry) for entry in entries):
+            obj = objects.get((target.kind, target.name))
+            if obj is None or obj["metadata"]["uid"] != target.uid or KINDS[target.kind].scale:
+                continue
+            held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
+            patch = build_patch(obj, {}, annotation_for(obj, policy.name, held))
+            try:
+                objects[(target.kind, target.name)] = await self.cluster.patch(
+                    policy.namespace, target, patch
+                )
+            except (Refused, Unknown):
+                objects[(target.kind, target.name)] = await self._look(policy.namespace, target)
+        return policy, status
+
+
+def _unfinished(settlement: Settlement) -> list[Entry]:
+    """Ended entries whose target still carries our mark stay in the ledger until it is gone."""
+    touched = {target for target, write in settlement.writes.items() if not write.texts}
+    return [entry for entry in settlement.retired if target_of(entry) in touched]
+
+
+def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settlement) -> tuple[Patch, str]:
+    if KINDS[write.target.kind].scale:
+        text = next(iter(write.texts.values()))
+        return scale_patch(write.target.uid, int(obj["spec"].get("replicas", 1)), int(decode(text))), "scale"
+    kept = [
+        entry
+        for entry in settlement.entries
+        if target_of(entry) == write.target
+        and entry.state is not EntryState.CONTESTED
+        and not (
+            entry.path in write.texts
+            and write.texts[entry.path] == entry.original
+            and entry.applied != entry.original
+        )
+    ]
+    return build_patch(obj, write.texts, annotation_for(obj, policy.name, kept)), ""
+
+
+def _scaled(obj: dict[str, Any], scale: dict[str, Any]) -> dict[str, Any]:
+    """The workload as its `scale` now says; the rest of it is as it was read."""
+    return {**obj, "spec": {**obj["spec"], "replicas": scale["spec"].get("replicas", 0)}}
+
+
+def _blocked(entry: Entry, wanted: Mapping[FieldKey, FieldChange], refused: set[Target]) -> Entry:
+    """An entry whose restore was refused says so."""
+    target = target_of(entry)
+    if target in refused and (target, entry.path) not in wanted and entry.state is EntryState.APPLIED:
+        return entry.model_copy(update={"state": EntryState.RESTORING})
+    return entry
+
+
+def _ordered(writes: Mapping[Target, Write], *, upwards: bool) -> list[Target]:
+    return sorted(writes, key=lambda target: rank(target.kind), reverse=upwards)

@@ -1,0 +1,199 @@
+"""Every call of an episode down and up, met by a fault before or after it: the end is the same as without."""
+
+from collections.abc import Callable
+
+import pytest
+from cycle.world import World
+from stepdown.ports import Conflict, Refused, Unknown
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+def episode(world: World) -> None:
+    world.ticks(2)
+    world.values |= {"load": 0.92}
+    world.ticks(3)
+    world.values |= {"errors": 0.4}
+    world.ticks(3)
+    world.values |= {"errors": 0.0}
+    world.ticks(20)
+    world.values |= {"load": 0.1}
+    world.ticks(25)
+
+
+def calls_of_an_episode() -> int:
+    world = World()
+    count = 0
+
+    def counting(_when: str, _what: str) -> None:
+        nonlocal count
+        count += 1
+
+    world.sandbox.on_call = counting
+    episode(world)
+    return count
+
+
+class FaultAt:
+    """Raises at the nth call, once."""
+
+    def __init__(self, place: int, fault: Callable[[], BaseException]) -> None:
+        self.left = place
+        self.fault = fault
+
+    def __call__(self, _when: str, _what: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise self.fault()
+
+
+class CrashingWorld(World):
+    """A world whose operator is started again after each crash, under the next epoch."""
+
+    epoch = 1
+
+    def tick(self, seconds: float = 10.0, name: str = "shop") -> None:
+        try:
+            super().tick(seconds, name)
+        except Crash:
+            self.epoch += 1
+            self.start(self.epoch)
+
+
+FAULTS: dict[str, Callable[[], BaseException]] = {
+    "crash": lambda: Crash(),
+    "no answer": lambda: Unknown("timed out"),
+    "conflict": lambda: Conflict(422, "test failed"),
+    "refused": lambda: Refused(403, "forbidden"),
+}
+
+
+@pytest.mark.row(13)
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_row_13_any_fault_at_any_call_ends_as_without_it(fault):
+    total = calls_of_an_episode()
+    assert total > 80
+    for place in range(1, total + 1):
+        world = CrashingWorld()
+        world.sandbox.on_call = FaultAt(place, FAULTS[fault])
+        episode(world)
+        world.ticks(30)
+        assert world.level == "full", place
+        assert world.as_at_first(), place
+        assert world.status["ledger"] == [], place
+        assert not world.sandbox.policy("shop").has_finalizer, place
+
+
+def test_no_target_is_written_without_an_earlier_entry_with_its_original():
+    world = World()
+    world.values |= {"load": 0.92}
+    seen: list[bool] = []
+
+    def watching(when: str, what: str) -> None:
+        if when == "before" and what.startswith("patch "):
+            name = what.split()[1].split("/")[1]
+            held = {e["target"]["name"] for e in world.status["ledger"]}
+            seen.append(name in held)
+
+    world.sandbox.on_call = watching
+    world.ticks(2)
+    assert seen == [True, True, True]
+
+
+@pytest.mark.row(39)
+def test_row_39_a_persons_edit_of_a_held_field_is_contested_and_stays():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    world.sandbox.edit("Deployment", "shop", lambda obj: obj["spec"].update(replicas=9))
+    world.ticks(2)
+    assert world.replicas("shop") == 9
+    contested = {c["type"]: c for c in world.status["conditions"]}["Contested"]
+    assert contested["status"] == "True"
+    assert "/spec/replicas of Deployment shop is 9" in contested["message"]
+    world.values["load"] = 0.1
+    world.ticks(10)
+    assert world.replicas("shop") == 9
+    assert world.replicas("extras") == 3
+
+
+@pytest.mark.row(41)
+def test_row_41_a_reverting_tool_is_met_three_times_and_then_named():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    writes = 0
+    for _ in range(8):
+        world.sandbox.edit("Deployment", "extras", lambda obj: obj["spec"].update(replicas=3))
+        before = len(world.sandbox.writes)
+        world.tick()
+        writes += len(world.sandbox.writes) - before
+    assert writes == 3
+    assert world.status["ledger"][3]["state"] == "Contested"
+    assert world.replicas("extras") == 3
+
+
+@pytest.mark.row(38)
+def test_row_38_a_target_created_anew_is_orphaned_and_never_restored():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    from cycle.world import deployment
+
+    world.sandbox.delete("Deployment", "extras")
+    world.values["load"] = 0.7
+    world.tick()
+    world.sandbox.create(deployment("extras", 5))
+    world.values["load"] = 0.1
+    world.ticks(10)
+    assert world.level == "full"
+    assert world.replicas("extras") == 5
+    assert "Orphaned" in [str(event.reason) for event in world.sandbox.events]
+
+
+@pytest.mark.row(46)
+def test_row_46_deleting_a_policy_while_degraded_restores_and_then_lets_it_go():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    world.sandbox.delete("DegradationPolicy", "shop")
+    world.start(2)
+    world.ticks(3)
+    assert world.sandbox.get("DegradationPolicy", "shop") is None
+    assert world.as_at_first()
+
+
+@pytest.mark.row(45)
+def test_row_45_a_target_taken_out_of_the_policy_is_restored():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+
+    def without_extras(obj):
+        del obj["spec"]["levels"][1]["actions"][2]
+
+    world.sandbox.edit("DegradationPolicy", "shop", without_extras)
+    world.ticks(2)
+    assert world.replicas("extras") == 3
+    assert world.replicas("shop") == 6
+    assert world.level == "core-only"
+
+
+@pytest.mark.row(49)
+def test_row_49_a_second_policy_on_a_held_field_gets_conflict_and_writes_nothing():
+    from cycle.world import SPEC, policy
+
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    world.sandbox.create(policy("second", {**SPEC, "levels": SPEC["levels"][:2]}))
+    writes = len(world.sandbox.writes)
+    for _ in range(3):
+        world.tick(name="second")
+    second = world.sandbox.get("DegradationPolicy", "second")
+    assert second is not None
+    assert second["status"]["summary"]["state"] == "Conflict"
+    assert {c["type"]: c["reason"] for c in second["status"]["conditions"]}["Ready"] == "Conflict"
+    assert len(world.sandbox.writes) == writes
