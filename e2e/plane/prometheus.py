@@ -1,0 +1,100 @@
+"""A real Prometheus, scraping what tests tell it to."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from plane.binaries import program
+from plane.processes import Process, free_port
+
+
+class Prometheus:
+    """One server in one folder. Targets may be added while it runs."""
+
+    def __init__(self, folder: Path, scrape_interval: str = "1s") -> None:
+        self.folder = folder
+        self.scrape_interval = scrape_interval
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._targets: list[dict[str, Any]] = []
+        self.process: Process | None = None
+
+    def start(self) -> "Prometheus":
+        """Starts the server and waits until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        targets = self.folder / "targets.json"
+        if not targets.exists():
+            targets.write_text("[]")
+        config = {
+            "global": {"scrape_interval": self.scrape_interval, "scrape_timeout": "500ms", "evaluation_interval": "1s"},
+            "scrape_configs": [
+                {
+                    "job_name": "tests",
+                    "honor_labels": True,
+                    "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
+                }
+            ],
+        }
+        (self.folder / "prometheus.yml").write_text(json.dumps(config))
+        self.process = Process(
+            "prometheus",
+            [
+                str(program("prometheus")),
+                f"--config.file={self.folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={self.folder / 'data'}",
+                f"--web.listen-address=127.0.0.1:{self.port}",
+                "--log.level=warn",
+            ],
+            self.folder / "prometheus.log",
+        ).start()
+        self.process.wait_ready(self._ready, 60)
+        return self
+
+    def stop(self) -> None:
+        """Stops the server; its data stay."""
+        if self.process is not None:
+            self.process.stop()
+
+    def forget(self) -> None:
+        """Deletes the data of a stopped server."""
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+    def pause(self) -> None:
+        """Stops answering without closing anything."""
+        assert self.process is not None
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Goes on after a pause."""
+        assert self.process is not None
+        self.process.signal(signal.SIGCONT)
+
+    def add_target(self, address: str) -> None:
+        """Scrapes host:port from now on."""
+        self._targets.append({"targets": [address]})
+        self._write()
+
+    def remove_target(self, address: str) -> None:
+        """Scrapes host:port no more."""
+        self._targets = [t for t in self._targets if t["targets"] != [address]]
+        self._write()
+
+    def query(self, promql: str) -> list[dict[str, Any]]:
+        """The result of an instant query."""
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": promql}, timeout=10).json()
+        return list(answer["data"]["result"])
+
+    def _write(self) -> None:
+        path = self.folder / "targets.json"
+        path.with_suffix(".new").write_text(json.dumps(self._targets))
+        path.with_suffix(".new").rename(path)
+
+    def _ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/-/ready", timeout=1).status_code == 200
+        except requests.RequestException:
+            return False

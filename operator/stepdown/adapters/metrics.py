@@ -1,0 +1,46 @@
+"""Our own metrics. Labels are bounded: namespace and name of policies, closed lists of reasons and kinds."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from stepdown.engine.observation import Observation
+
+
+class Metrics:
+    """Everything that /metrics shows; one instance per process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        policy = ("namespace", "name")
+        self.level = Gauge("stepdown_level", "Place on the ladder, 0 is full service", policy, registry=self.registry)
+        self.ready = Gauge("stepdown_ready", "1 when the policy does its job", policy, registry=self.registry)
+        self.transitions = Counter(
+            "stepdown_transitions", "Steps, by reason", (*policy, "reason"), registry=self.registry
+        )
+        self.evaluations = Counter("stepdown_evaluations", "Policies evaluated", registry=self.registry)
+        self.evaluation_seconds = Histogram(
+            "stepdown_evaluation_duration_seconds", "One batch: observing and all its ticks", registry=self.registry
+        )
+        self.evaluation_age = Gauge(
+            "stepdown_evaluation_age_seconds", "Time since the least recently evaluated policy was", registry=self.registry
+        )
+        self.missing = Counter("stepdown_missing_observations", "Missing values, by kind", ("kind",), registry=self.registry)
+        self.queries = Counter("stepdown_prometheus_requests", "Requests to Prometheus", registry=self.registry)
+        self.writes = Counter("stepdown_api_writes", "Writes to the API server, by resource", ("resource",), registry=self.registry)
+        self.failures = Counter("stepdown_tick_failures", "Ticks that ended in an error, by kind", ("kind",), registry=self.registry)
+        self.leader = Gauge("stepdown_leader", "1 while this replica leads", registry=self.registry)
+
+    def count_missing(self, observations: Mapping[str, Observation]) -> None:
+        """Counts what an evaluation could not see."""
+        for seen in observations.values():
+            if seen.missing is not None:
+                self.missing.labels(str(seen.missing)).inc()
+
+    def forget(self, namespace: str, name: str) -> None:
+        """A deleted policy leaves no series behind."""
+        for gauge in (self.level, self.ready):
+            try:
+                gauge.remove(namespace, name)
+            except KeyError:
+                continue

@@ -1,0 +1,47 @@
+"""The operator's own configuration: what the chart sets, read once at the start."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from stepdown.api.endpoint import EndpointSpec
+from stepdown.api.model import Model
+
+
+class LeaseConfig(Model):
+    """Leadership. Seconds: a dead leader is replaced after `duration_seconds`."""
+
+    name: str = Field("stepdown", max_length=63, description="Name of the Lease. Example: stepdown")
+    duration_seconds: float = Field(15, ge=2, le=300, description="How long a renewal is good for. Example: 15")
+    renew_seconds: float = Field(2, gt=0, le=60, description="Time between two renewals. Example: 2")
+
+
+class Config(Model):
+    """Everything that is not in a resource."""
+
+    namespaces: list[str] = Field(default_factory=list, description="Namespaces to watch; all where empty. Example: []")
+    lease_namespace: str | None = Field(None, description="Namespace of the Lease. Example: stepdown-system")
+    lease: LeaseConfig = Field(default_factory=LeaseConfig, description="Leadership. Example: {name: stepdown}")
+    metrics_endpoint: EndpointSpec | None = Field(None, description="The endpoint `default`. Example: {url: http://…}")
+    metrics_address: str = Field("0.0.0.0:8080", description="Where /metrics answers. Example: 0.0.0.0:8080")  # noqa: S104 - a pod's own address
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity. Example: info")
+    log_format: str = Field("json", pattern="^(json|text)$", description="json or text. Example: json")
+
+
+class BadConfig(Exception):
+    """The configuration can't be used; the message names the file, the field and the cure."""
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration of a JSON file, or the defaults. Raises BadConfig."""
+    if path is None:
+        return Config()
+    try:
+        return Config.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadConfig(f"{path}: {where}: {first['msg']}; correct it in the chart's values") from None
+        raise BadConfig(f"{path}: {error}; give a JSON file") from None
