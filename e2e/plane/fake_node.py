@@ -109,7 +109,9 @@ class FakeNode:
             is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
             if pod["status"].get("phase") == "Running" and is_ready == ready:
                 return
-            self._api.merge("Pod", meta["name"], meta["namespace"], {"status": self._status(pod, ready=ready)}, "status")
+            self._api.merge(
+                "Pod", meta["name"], meta["namespace"], {"status": self._status(pod, ready=ready)}, "status"
+            )
         except ApiError:
             return
 
@@ -136,7 +138,9 @@ class FakeNode:
             "hostIP": host_address(),
             "startTime": now,
             "containerStatuses": containers,
-            "conditions": [{"type": t, "status": "True" if on else "False", "lastTransitionTime": now} for t, on in kinds],
+            "conditions": [
+                {"type": t, "status": "True" if on else "False", "lastTransitionTime": now} for t, on in kinds
+            ],
         }
 
     def _address(self, pod: dict[str, Any]) -> str:

@@ -94,12 +94,7 @@ class Cycle:
         acting = spec.mode is Mode.ENFORCE
         wanted: dict[FieldKey, FieldChange] = {}
         objects: Objects = {}
-        if (
-            decision.level
-            or decision.is_transition
-            or status.ledger
-            or _verification_due(policy, memory, now)
-        ):
+        if decision.level or decision.is_transition or status.ledger or _verification_due(policy, memory, now):
             snapshot = await self._snapshot(policy, prepared, status)
             objects = {(ref.kind, ref.name): obj for ref, obj in snapshot.items() if ref.name is not None}
             plan = Plan(label(policy), spec, status.ledger, snapshot, self.claims.holder)
@@ -200,9 +195,7 @@ class Cycle:
         ending = isinstance(namespace, dict) and "deletionTimestamp" in namespace["metadata"]
         if status.ledger and not ending:
             objects = await self._targets(policy, status)
-            done = await self._writer.apply(
-                policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True
-            )
+            done = await self._writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
             policy, status = done.policy, done.status
             self._tell_facts(policy, done.facts, objects)
             if status != status_of(policy):
@@ -252,9 +245,7 @@ class Cycle:
                 text = f"{text}. Written by {manager}. {remedy}"
                 contested.append(text)
             about = target if fact.reason is not EventReason.ORPHANED else None
-            self.journal.tell(
-                policy, Event(fact.reason, text, fact.reason is not EventReason.REAPPLIED, about)
-            )
+            self.journal.tell(policy, Event(fact.reason, text, fact.reason is not EventReason.REAPPLIED, about))
         return contested
 
     def _tell_once(self, policy: Policy, memory: Memory, reason: EventReason, text: str) -> None:

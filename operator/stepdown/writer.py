@@ -71,9 +71,7 @@ class Writer:
         before = settle(status.ledger, wanted, objects, moment)
         if len(before.entries) > LEDGER_MAX:
             some = next(iter(wanted))[0]
-            done.problems.append(
-                (Problem.LEDGER_FULL, f"more than {LEDGER_MAX} fields would be held at once", some)
-            )
+            done.problems.append((Problem.LEDGER_FULL, f"more than {LEDGER_MAX} fields would be held at once", some))
             done.pending = set(wanted)
             return done
         done.facts += before.facts
@@ -106,9 +104,7 @@ class Writer:
         try:
             patch, subresource = _patch(obj, write, done.policy, settlement)
         except (NotADocument, KeyError) as error:
-            done.problems.append(
-                (Problem.INVALID_FLAG_DOCUMENT, f"{target.kind} {target.name}: {error}", target)
-            )
+            done.problems.append((Problem.INVALID_FLAG_DOCUMENT, f"{target.kind} {target.name}: {error}", target))
             return
         kind = KINDS[target.kind]
         done.lines.append(kubectl_line(done.policy.namespace, kind.plural, target.name, patch, subresource))
@@ -148,9 +144,7 @@ class Writer:
             held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
             patch = build_patch(obj, {}, annotation_for(obj, policy.name, held))
             try:
-                objects[(target.kind, target.name)] = await self.cluster.patch(
-                    policy.namespace, target, patch
-                )
+                objects[(target.kind, target.name)] = await self.cluster.patch(policy.namespace, target, patch)
             except (Refused, Unknown):
                 objects[(target.kind, target.name)] = await self._look(policy.namespace, target)
         return policy, status
@@ -172,9 +166,7 @@ def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settle
         if target_of(entry) == write.target
         and entry.state is not EntryState.CONTESTED
         and not (
-            entry.path in write.texts
-            and write.texts[entry.path] == entry.original
-            and entry.applied != entry.original
+            entry.path in write.texts and write.texts[entry.path] == entry.original and entry.applied != entry.original
         )
     ]
     return build_patch(obj, write.texts, annotation_for(obj, policy.name, kept)), ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from cycle.world import World
 from stepdown.ports import Conflict, Refused, Unknown
 
@@ -63,7 +64,7 @@ class CrashingWorld(World):
 
 
 FAULTS: dict[str, Callable[[], BaseException]] = {
-    "crash": lambda: Crash(),
+    "crash": Crash,
     "no answer": lambda: Unknown("timed out"),
     "conflict": lambda: Conflict(422, "test failed"),
     "refused": lambda: Refused(403, "forbidden"),

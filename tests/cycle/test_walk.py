@@ -18,7 +18,10 @@ def test_only_the_values_of_the_flag_change_in_its_document():
     world = World()
     world.values["load"] = 0.92
     world.ticks(2)
-    expected = FLAGS.replace('"defaultVariant": "on",\n      "targeting": {"if": [true, "on", "off"]}', '"defaultVariant": "off",\n      "targeting": {}')
+    expected = FLAGS.replace(
+        '"defaultVariant": "on",\n      "targeting": {"if": [true, "on", "off"]}',
+        '"defaultVariant": "off",\n      "targeting": {}',
+    )
     assert world.flags() == expected
 
 

@@ -120,5 +120,6 @@ def _variant(flag: Any, name: str, value: bool | str, where: str) -> str | Actio
     word = "true" if value else "false"
     return ActionIssue(
         Problem.ACTION_UNSUPPORTED,
-        f"flags: {name} in {where} has {len(fitting)} variants that are {word}, needs one; use set with a variant's name",
+        f"flags: {name} in {where} has {len(fitting)} variants that are {word}, needs one;"
+        " use set with a variant's name",
     )

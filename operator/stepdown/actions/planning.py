@@ -66,7 +66,10 @@ class Plan:
             other = self._other_holder(change)
             if other is not None:
                 del wanted[key]
-                text = f"{change.path} of {change.target.kind} {change.target.name} is held by policy {other}; let one policy own it"
+                text = (
+                    f"{change.path} of {change.target.kind} {change.target.name} is held by policy {other};"
+                    " let one policy own it"
+                )
                 self.conflicts.append((Problem.CONFLICT, text, change.level))
         return wanted
 
@@ -82,11 +85,7 @@ class Plan:
         obj = self._snapshot.get(Ref(change.target.kind, change.target.name))
         own_name = self._policy.partition("/")[2]
         for entry in annotation_of(obj).values() if isinstance(obj, dict) else []:
-            if (
-                isinstance(entry, dict)
-                and entry.get("path") == change.path
-                and entry.get("policy") != own_name
-            ):
+            if isinstance(entry, dict) and entry.get("path") == change.path and entry.get("policy") != own_name:
                 return str(entry.get("policy"))[:253]
         return None
 

@@ -70,15 +70,16 @@ def _unready(
     if not ready:
         return ActionIssue(
             Problem.FALLBACK_NOT_READY,
-            f"route: {kind} {fallback} has 0 ready pods (needs 1); scale it up, or set the level's route to one that is ready",
+            f"route: {kind} {fallback} has 0 ready pods (needs 1);"
+            " scale it up, or set the level's route to one that is ready",
         )
     for port in service["spec"].get("ports") or []:
         wanted = port.get("targetPort", port.get("port"))
         if not any(_serves(pod, wanted) for pod in ready):
             return ActionIssue(
                 Problem.FALLBACK_NOT_READY,
-                f"route: no ready pod of {kind} {fallback} serves port {wanted} of Service {service['metadata']['name']};"
-                " give its container that port",
+                f"route: no ready pod of {kind} {fallback} serves port {wanted} of Service"
+                f" {service['metadata']['name']}; give its container that port",
             )
     return None
 

@@ -121,9 +121,7 @@ def _scaled_object(action: ScaleAction, place: int, owner: dict[str, Any]) -> Tr
     target = target_of("ScaledObject", owner)
     low, high = _bounds(action, int(spec.get("minReplicaCount", 0)), int(spec.get("maxReplicaCount", 100)))
     if high < 1:
-        return Translation(
-            [FieldChange(target, f"/metadata/annotations/{escape(PAUSED_REPLICAS)}", "0", place)]
-        )
+        return Translation([FieldChange(target, f"/metadata/annotations/{escape(PAUSED_REPLICAS)}", "0", place)])
     return Translation(
         [
             FieldChange(target, "/spec/minReplicaCount", low, place),

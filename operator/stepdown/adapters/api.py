@@ -7,7 +7,8 @@ What can go wrong is translated here and nowhere else, to the three errors of th
 import asyncio
 import json
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,11 +16,20 @@ import aiohttp
 from kubernetes.aio import client, config
 from kubernetes.aio.config.config_exception import ConfigException
 
+from stepdown.adapters.paths import resource_of
 from stepdown.ports import Conflict, JsonPatch, Object, Refused, Unknown
 
 CALL_SECONDS = 5.0
-"""Longest time for a call, in all."""
+"""Longest time for a call, in all: waiting for a connection, credentials, the answer's last byte."""
 
+RETRY_AFTER_MAX = 10.0
+"""Most seconds that a busy server is believed when it says for how long to stay away."""
+
+RELOAD_SECONDS = 10.0
+"""Least time between two readings of the credentials because the server didn't accept them."""
+
+_CONNECTIONS = 32
+_LINE_CHARACTERS = 500
 _TEST_FAILED = "the server rejected our request due to an error in our request"
 _PATCH = "application/json-patch+json"
 
@@ -28,36 +38,57 @@ class NoCluster(Exception):
     """There is no API server to talk to; the message says what was tried."""
 
 
-def _always() -> None:
-    return None
+class NotLeader(Unknown):
+    """The guard stopped a write. It was not sent, and the cycle goes on as after any write without an answer."""
 
 
-def _uncounted(_resource: str) -> None:
-    return None
+class Busy(Refused):
+    """Too many requests (429): nothing was done. `retry_after` is the server's wish in seconds, capped."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(429, message)
+        self.retry_after = retry_after
 
 
 class Api:
-    """One connection pool. `guard` is called before each write and may raise; `on_write` counts by resource."""
+    """One connection pool.
 
-    def __init__(self, connection: client.ApiClient) -> None:
+    `guard` is called right before each write and may raise (NotLeader); `on_write` is told each write's resource.
+    A lease needs an Api of its own: its writes come before leadership, and must not queue behind other calls.
+    """
+
+    def __init__(self, connection: client.ApiClient, reload: Callable[[], Awaitable[None]] | None = None) -> None:
         self._client = connection
-        self.guard: Callable[[], None] = _always
-        self.on_write: Callable[[str], None] = _uncounted
+        self._reload = reload
+        self._reloaded = float("-inf")
+        self.guard: Callable[[], None] = lambda: None
+        self.on_write: Callable[[str], None] = lambda _resource: None
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None = None) -> "Api":
-        """In a pod its ServiceAccount, else the kubeconfig (the given one, $KUBECONFIG, the default). Raises NoCluster."""
+    async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> "Api":
+        """By what is named, else $KUBECONFIG, else a pod's ServiceAccount, else ~/.kube/config. Raises NoCluster.
+
+        The client reads a ServiceAccount's token again every minute; a 401 makes any credentials be read again.
+        """
         settings = client.Configuration()
-        settings.retries = 0
-        settings.connection_pool_maxsize = 32
-        try:
-            if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        settings.retries = None  # 0 would mean: for ever
+        settings.connection_pool_maxsize = _CONNECTIONS
+        named = kubeconfig or os.environ.get("KUBECONFIG")
+        in_pod = not named and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
+
+        async def load() -> None:
+            if in_pod:
                 config.load_incluster_config(client_configuration=settings)
             else:
-                await config.load_kube_config(config_file=kubeconfig, client_configuration=settings, persist_config=False)
-        except (ConfigException, OSError, ValueError) as error:
-            raise NoCluster(f"no cluster to work on: {_line(str(error))}; set KUBECONFIG or run in a pod") from None
-        return cls(client.ApiClient(settings))
+                await config.load_kube_config(named, context, settings, persist_config=False)
+
+        try:
+            await load()
+            return cls(client.ApiClient(settings), load)
+        except Exception as error:
+            reason = _line(str(error)) if isinstance(error, ConfigException) else type(error).__name__
+            tried = "the pod's ServiceAccount" if in_pod else named or "~/.kube/config"
+            raise NoCluster(f"no cluster by {tried}: {reason}; set KUBECONFIG or run in a pod") from None
 
     @property
     def host(self) -> str:
@@ -69,40 +100,31 @@ class Api:
         await self._client.close()
 
     async def get(self, path: str, **query: str) -> Object:
-        """A GET. Raises Refused and Unknown."""
+        """A GET of an object or a list. Raises Refused and Unknown."""
         return await self._call("GET", path + (f"?{urlencode(query)}" if query else ""))
 
     async def patch(self, path: str, patch: JsonPatch) -> Object:
-        """A JSON patch. Raises Conflict, Refused and Unknown."""
-        self.guard()
-        self.on_write(path.rsplit("/", 2)[-2 if path.count("/") > 2 else -1])
+        """A JSON patch. Raises Conflict (a test failed), Refused and Unknown."""
         return await self._call("PATCH", path, patch, _PATCH)
 
     async def post(self, path: str, body: Object) -> Object:
-        """A creation. Raises Conflict (409: it is there), Refused and Unknown."""
-        self.guard()
-        self.on_write(path.rsplit("/", 1)[-1])
+        """A creation. Raises Conflict (it is there), Refused and Unknown."""
         return await self._call("POST", path, body)
 
     async def _call(self, method: str, path: str, body: Any = None, content: str = "application/json") -> Object:
-        headers = {"Accept": "application/json", "Content-Type": content, "User-Agent": "stepdown"}
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                settings = (await self._client.configuration.auth_settings()).get("BearerToken")
-                if settings is not None:
-                    headers["authorization"] = str(settings["value"])
-                answer = await self._client.rest_client.request(
-                    method, self._client.configuration.host + path, headers, body, _request_timeout=CALL_SECONDS
-                )
-                data = await answer.read()
-        except client.ApiException as error:
-            raise _refusal(int(error.status or 0), str(error.body or error.reason or "")) from None
+                answer, data = await self._send(method, path, body, content)
+                if answer.status == 401:
+                    await self._read_credentials()
         except TimeoutError:
             raise Unknown(f"{method} {path}: no answer within {CALL_SECONDS:.0f} s") from None
-        except (aiohttp.ClientError, OSError) as error:
+        except ConfigException:
+            raise Unknown(f"{method} {path}: the credentials can't be read") from None
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             raise Unknown(f"{method} {path}: {_line(str(error)) or type(error).__name__}") from None
         if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, data.decode("utf-8", "replace") if isinstance(data, bytes) else str(data))
+            raise _refusal(answer.status, data, answer.headers.get("Retry-After"))
         try:
             found = json.loads(data)
         except ValueError:
@@ -111,20 +133,47 @@ class Api:
             raise Unknown(f"{method} {path}: the answer isn't an object")
         return found
 
+    async def _send(self, method: str, path: str, body: Any, content: str) -> tuple[Any, bytes]:
+        headers = {"Accept": "application/json", "Content-Type": content, "User-Agent": "stepdown"}
+        settings = (await self._client.configuration.auth_settings()).get("BearerToken")
+        if settings is not None:
+            headers["authorization"] = str(settings["value"])
+        if method != "GET":
+            self.guard()
+            self.on_write(resource_of(path))
+        url = self._client.configuration.host + path
+        answer = await self._client.rest_client.request(method, url, headers, body, _request_timeout=CALL_SECONDS)
+        return answer, await answer.read()
 
-def _refusal(status: int, text: str) -> Exception:
+    async def _read_credentials(self) -> None:
+        """A token may have been replaced before its time; who was refused gets the new one with the next call."""
+        now = time.monotonic()
+        if self._reload is not None and now - self._reloaded >= RELOAD_SECONDS:
+            self._reloaded = now
+            await self._reload()
+
+
+def _refusal(status: int, data: bytes, retry_after: str | None) -> Exception:
     try:
-        message = str(json.loads(text).get("message", text))
-    except (ValueError, AttributeError):
-        message = text
-    message = _line(message)
-    if status == 409 or (status == 422 and _TEST_FAILED in message):
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        found = {"message": data.decode("utf-8", "replace")}
+    message = _line(str(found.get("message") or "")) or "no reason given"
+    details = found.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    if status == 409 or (status == 422 and message == _TEST_FAILED and not causes):
         return Conflict(status, message)
     if status >= 500:
         return Unknown(f"{status}: {message}")
+    if status == 429:
+        wish = float(retry_after) if retry_after is not None and retry_after.isdecimal() else 1.0
+        return Busy(message, min(wish, RETRY_AFTER_MAX))
     return Refused(status, message)
 
 
 def _line(text: str) -> str:
     """One printable line of bounded length."""
-    return "".join(c if c.isprintable() else " " for c in text)[:500]
+    plain = "".join(c if c.isprintable() else " " for c in text[: 4 * _LINE_CHARACTERS])
+    return " ".join(plain.split())[:_LINE_CHARACTERS]

@@ -1,12 +1,16 @@
-"""Objects of the users, read and patched."""
+"""Objects of the users, read and patched.
+
+An object that is not there and a kind that the cluster does not have are answers. A refusal is none: who may not
+list HorizontalPodAutoscalers must not conclude that there are none, and then fight with one.
+"""
 
 import asyncio
 from collections.abc import Collection
 
 from stepdown.adapters.api import Api
-from stepdown.adapters.paths import object_path
-from stepdown.engine.fields import KINDS, Ref, Target
-from stepdown.ports import JsonPatch, Object, Refused, Snapshot
+from stepdown.adapters.paths import object_path, resource_of
+from stepdown.engine.fields import Ref, Target
+from stepdown.ports import Conflict, JsonPatch, Object, Refused, Snapshot
 
 READS_AT_ONCE = 8
 
@@ -19,23 +23,42 @@ class KubernetesCluster:
         self._slots = asyncio.Semaphore(READS_AT_ONCE)
 
     async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
-        """See ports.Cluster. A kind that isn't served, or not granted because its feature is off, has no objects."""
-        found = await asyncio.gather(*(self._read(namespace, ref) for ref in refs))
-        return dict(zip(refs, found, strict=True))
+        """See ports.Cluster."""
+        wanted = list(dict.fromkeys(refs))
+        found = await asyncio.gather(*(self._read(namespace, ref) for ref in wanted), return_exceptions=True)
+        snapshot: dict[Ref, Object | list[Object] | None] = {}
+        for ref, result in zip(wanted, found, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            snapshot[ref] = result
+        return snapshot
 
     async def _read(self, namespace: str, ref: Ref) -> Object | list[Object] | None:
+        path = object_path(namespace, ref.kind, ref.name)
+        verb = "list" if ref.name is None else "get"
         async with self._slots:
             try:
-                answer = await self._api.get(object_path(namespace, ref.kind, ref.name))
+                answer = await self._api.get(path)
             except Refused as error:
-                if error.status == 404 or (error.status == 403 and ref.name is None):
-                    return None if ref.name is not None else []
-                raise Refused(error.status, f"reading {ref.kind} {ref.name or 'list'}: {error.message}") from None
+                if error.status == 404:
+                    return [] if ref.name is None else None
+                raise _named(error, verb, path, ref.name) from None
         if ref.name is None:
             return list(answer.get("items") or [])
         return answer
 
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """See ports.Cluster."""
-        assert target.kind in KINDS
-        return await self._api.patch(object_path(namespace, target.kind, target.name, subresource), patch)
+        path = object_path(namespace, target.kind, target.name, subresource)
+        try:
+            return await self._api.patch(path, patch)
+        except Conflict:
+            raise
+        except Refused as error:
+            raise _named(error, "patch", path, target.name) from None
+
+
+def _named(error: Refused, verb: str, path: str, name: str | None) -> Refused:
+    """The refusal with what was refused: the server names it in some of its sentences only."""
+    what = f"{verb} {resource_of(path)}" + (f" {name}" if name is not None else "")
+    return Refused(error.status, f"{what}: {error.message}")

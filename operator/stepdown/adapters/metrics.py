@@ -23,12 +23,20 @@ class Metrics:
             "stepdown_evaluation_duration_seconds", "One batch: observing and all its ticks", registry=self.registry
         )
         self.evaluation_age = Gauge(
-            "stepdown_evaluation_age_seconds", "Time since the least recently evaluated policy was", registry=self.registry
+            "stepdown_evaluation_age_seconds",
+            "Time since the least recently evaluated policy was",
+            registry=self.registry,
         )
-        self.missing = Counter("stepdown_missing_observations", "Missing values, by kind", ("kind",), registry=self.registry)
+        self.missing = Counter(
+            "stepdown_missing_observations", "Missing values, by kind", ("kind",), registry=self.registry
+        )
         self.queries = Counter("stepdown_prometheus_requests", "Requests to Prometheus", registry=self.registry)
-        self.writes = Counter("stepdown_api_writes", "Writes to the API server, by resource", ("resource",), registry=self.registry)
-        self.failures = Counter("stepdown_tick_failures", "Ticks that ended in an error, by kind", ("kind",), registry=self.registry)
+        self.writes = Counter(
+            "stepdown_api_writes", "Writes to the API server, by resource", ("resource",), registry=self.registry
+        )
+        self.failures = Counter(
+            "stepdown_tick_failures", "Ticks that ended in an error, by kind", ("kind",), registry=self.registry
+        )
         self.leader = Gauge("stepdown_leader", "1 while this replica leads", registry=self.registry)
 
     def count_missing(self, observations: Mapping[str, Observation]) -> None:

@@ -1,42 +1,118 @@
 """The session that Prometheus is asked through. Prometheus is hostile until proven otherwise.
 
 As it comes, the client has no time-out, retries by itself, follows redirects to internal addresses, obeys
-Retry-After, and reads a body of any size. Here: no redirects, no proxies, no retries, no compression, one deadline
-for connecting, headers and body together, a cap on bytes, and the address that was really connected to is checked,
-because checking the name before would leave time to change its meaning.
+Retry-After, and reads a body of any size. Here: no redirects, no proxies, no retries, no compression, no cookies,
+one deadline and one number of bytes for all of an answer, only addresses that are allowed. Errors are one short
+line without credentials, even where the server sends them back.
 """
 
-import ipaddress
+import base64
+import http.client
 import ssl
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from stepdown.adapters.prometheus_connection import (
+    HEADER_BYTES,
+    LINE_CHARACTERS,
+    Connection,
+    Gauge,
+    TlsSocket,
+    TooLong,
+    Untrusted,
+    explained,
+)
+from stepdown.adapters.prometheus_peers import Peers
 from stepdown.api.endpoint import EndpointSpec
 
-_METADATA = ("169.254.169.254/32", "fd00:ec2::254/128")
 
+class _Adapter(BaseAdapter):
+    """Sends one request over a guarded connection and reads all of its answer."""
 
-class Untrusted(requests.RequestException):
-    """The answer, or the address that it comes from, is not to be trusted; the message is one bounded line."""
+    def __init__(self, endpoint: EndpointSpec, peers: Peers) -> None:
+        super().__init__()
+        self._url = endpoint.url
+        self._seconds = endpoint.timeout
+        self._bytes = endpoint.limits.response_bytes
+        self._peers = peers
+        self._context = _context(endpoint)
+        self._kept: list[Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
 
+    def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> requests.Response:
+        timeout = kwargs.get("timeout")
+        seconds = min(self._seconds, timeout) if isinstance(timeout, int | float) else self._seconds
+        connection = self._take()
+        connection.bind(Gauge(seconds, self._bytes))
+        try:
+            connection.request(request.method or "GET", request.path_url, request.body, dict(request.headers or {}))
+            answer = connection.getresponse()
+            body = self._read(answer)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, Exception):
+                raise explained(error, seconds) from None
+            raise
+        self._keep(connection, answer)
+        return _response(request, answer, body)
 
-class _Adapter(HTTPAdapter):
-    def __init__(self, context: ssl.SSLContext | None) -> None:
-        self._context = context
-        super().__init__(max_retries=0, pool_connections=4, pool_maxsize=16)
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            kept, self._kept = self._kept, []
+        for connection in kept:
+            connection.close()
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        if self._context is not None:
-            kwargs["ssl_context"] = self._context
-        super().init_poolmanager(*args, **kwargs)
+    def _take(self) -> Connection:
+        with self._lock:
+            while self._kept:
+                connection = self._kept.pop()
+                if connection.is_usable():
+                    return connection
+                connection.close()
+        return Connection(self._url, self._peers, self._context)
+
+    def _keep(self, connection: Connection, answer: http.client.HTTPResponse) -> None:
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            if answer.isclosed() and not answer.will_close and not self._closed:
+                self._kept.append(connection)
+                return
+        connection.close()
+
+    def _read(self, answer: http.client.HTTPResponse) -> bytearray:
+        if sum(len(name) + len(value) for name, value in answer.getheaders()) > HEADER_BYTES:
+            raise TooLong(f"its headers are longer than {HEADER_BYTES} bytes")
+        if 300 <= answer.status < 400:
+            raise Untrusted(f"it redirects ({answer.status}), which is not followed: give the URL that it leads to")
+        if (answer.getheader("Content-Encoding") or "identity").lower() != "identity":
+            raise Untrusted("it compresses its answer although asked not to")
+        if (answer.length or 0) > self._bytes:
+            raise TooLong(f"its answer is longer than {self._bytes} bytes")
+        body = bytearray()
+        while part := answer.read(65_536):
+            body += part
+            if len(body) > self._bytes:
+                raise TooLong(f"its answer is longer than {self._bytes} bytes")
+        if answer.length:
+            raise Untrusted("its answer is cut short")
+        return body
 
 
 class GuardedSession(requests.Session):
-    """A session for one endpoint. `refused` are further networks that are never connected to (the API server)."""
+    """A session for one endpoint, for several threads.
+
+    `token` or `basic` (user, password) are sent to it; `refused` are further addresses or networks that are never
+    connected to (the API server's). Raises ValueError for credentials and certificates that can't be used.
+    """
 
     def __init__(
         self,
@@ -47,78 +123,76 @@ class GuardedSession(requests.Session):
         refused: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._guard = _Adapter(endpoint, Peers(endpoint.allowed_cidrs, refused))
+        self._secrets: list[str] = []
         self.trust_env = False
-        self.max_redirects = 0
         self.headers.clear()
         self.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "stepdown"})
         if token is not None:
-            self.headers["Authorization"] = f"Bearer {token}"
-        self.auth = basic
-        self._allowed = [ipaddress.ip_network(text, strict=False) for text in endpoint.allowed_cidrs]
-        self._refused = [ipaddress.ip_network(text, strict=False) for text in (*_METADATA, *refused)]
-        self._bytes = endpoint.limits.response_bytes
-        self._seconds = endpoint.timeout
-        context = None
-        if endpoint.url.startswith("https:"):
-            context = ssl.create_default_context(cadata=endpoint.ca) if endpoint.ca else ssl.create_default_context()
-        self.mount("https://", _Adapter(context))
-        self.mount("http://", _Adapter(None))
+            self._authorize("Bearer", _printable(token.strip()), [token.strip()])
+        elif basic is not None:
+            encoded = base64.b64encode(":".join(basic).encode()).decode()
+            self._authorize("Basic", encoded, [encoded, basic[1]])
 
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        """One request with all the guards. Raises requests.RequestException."""
-        deadline = time.monotonic() + self._seconds
-        kwargs.update(allow_redirects=False, stream=True, timeout=self._seconds)
-        response = super().request(method, url, *args, **kwargs)
-        try:
-            self._check_peer(response)
-            if response.is_redirect or 300 <= response.status_code < 400:
-                raise Untrusted(f"it redirects ({response.status_code}); give the address that it leads to")
-            if sum(len(k) + len(v) for k, v in response.headers.items()) > 65_536:
-                raise Untrusted("its headers are longer than 64 KiB")
-            response._content = self._read(response, deadline)
-            response._content_consumed = True  # type: ignore[attr-defined]
-        except BaseException:
-            response.close()
-            raise
-        return response
+    def get_adapter(self, url: str | bytes) -> BaseAdapter:  # noqa: ARG002 - as requests has it
+        """The guarded one whatever is mounted: the client mounts an adapter of its own that retries."""
+        return self._guard
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise Untrusted("it compresses although asked not to")
-        parts, size = [], 0
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise Untrusted(f"it took longer than {self._seconds:g} s")
-            _set_timeout(response, left)
-            part = response.raw.read1(65_536) if hasattr(response.raw, "read1") else response.raw.read(65_536)
-            if not part:
-                return b"".join(parts)
-            size += len(part)
-            if size > self._bytes:
-                raise Untrusted(f"its answer is longer than {self._bytes} bytes")
-            parts.append(part)
+    def request(self, method: Any, url: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        """One request, answered in full. Raises Untrusted.
 
-    def _check_peer(self, response: requests.Response) -> None:
-        sock = _socket_of(response)
-        if sock is None:
-            raise Untrusted("the address that answered can't be told")
-        address = ipaddress.ip_address(str(sock.getpeername()[0]).split("%")[0])
-        mapped = getattr(address, "ipv4_mapped", None)
-        address = mapped or address
-        if any(address in network for network in self._allowed):
-            return
-        special = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
-        if special or any(address in network for network in self._refused):
-            raise Untrusted(f"its address {address} is refused; list it in allowedCIDRs if it is meant")
+        The client would put the parameters of a POST into the URL; batches are longer than a URL may be.
+        """
+        kwargs["allow_redirects"] = False
+        kwargs["proxies"] = None
+        if str(method).upper() == "POST":
+            kwargs["data"] = kwargs.pop("params", None)
+        return super().request(method, url, **kwargs)
+
+    def line(self, text: str) -> str:
+        """Text of the server as one bounded line that shows no credential."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return "".join(c if c.isprintable() else " " for c in text[: 4 * LINE_CHARACTERS])[:LINE_CHARACTERS].strip()
+
+    def close(self) -> None:
+        """Closes kept connections."""
+        self._guard.close()
+        super().close()
+
+    def _authorize(self, scheme: str, credentials: str, secrets: list[str]) -> None:
+        self.headers["Authorization"] = f"{scheme} {credentials}"
+        self._secrets = [secret for secret in secrets if secret]
 
 
-def _socket_of(response: requests.Response) -> Any:
-    connection = getattr(response.raw, "_connection", None) or getattr(response.raw, "connection", None)
-    return getattr(connection, "sock", None)
+def _printable(token: str) -> str:
+    if not token or not token.isascii() or not token.isprintable():
+        raise ValueError("the token is empty or has characters that no header can carry")
+    return token
 
 
-def _set_timeout(response: requests.Response, seconds: float) -> None:
-    sock = _socket_of(response)
-    if sock is not None:
-        sock.settimeout(max(0.01, seconds))
+def _context(endpoint: EndpointSpec) -> ssl.SSLContext | None:
+    """Trust in the endpoint's own CA only, or without one in the system's and requests' public ones."""
+    if not endpoint.url.lower().startswith("https:"):
+        return None
+    try:
+        context = ssl.create_default_context(cadata=endpoint.ca or None)
+    except (ssl.SSLError, ValueError):
+        raise ValueError("ca holds no PEM certificates that can be read") from None
+    if not endpoint.ca:
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    context.sslsocket_class = TlsSocket
+    return context
+
+
+def _response(
+    request: requests.PreparedRequest, answer: http.client.HTTPResponse, body: bytearray
+) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers = CaseInsensitiveDict(answer.getheaders())
+    response.request = request
+    response.url = request.url or ""
+    response._content = body  # type: ignore[assignment]  # saves a copy
+    response._content_consumed = True  # type: ignore[attr-defined]
+    return response

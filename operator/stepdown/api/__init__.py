@@ -1,0 +1,1 @@
+"""What users write and what is stored: models, units and rules, and the schemas made from them."""

@@ -1,5 +1,6 @@
 """What a level does: scale workloads, set feature flags, move traffic."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -7,7 +8,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from stepdown.api.model import Model, ObjectName, Rule, at_most_one, exactly_one
 
-FlagName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.-]+$")]
+FLAG_PATTERN = r"^[A-Za-z0-9_.-]+$"
+
+FlagName = Annotated[str, Field(min_length=1, max_length=128, pattern=FLAG_PATTERN)]
 
 
 class ScaleAs(StrEnum):
@@ -18,16 +21,20 @@ class ScaleAs(StrEnum):
     PIN = "Pin"
 
 
+MOST_REPLICAS = 10_000
+STEP_PATTERN = r"^-?[0-9]{1,5}%$"
+
+
 def _step(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("by takes a number of replicas or a percentage like 100%")
-    if isinstance(value, str) and not value.endswith("%"):
-        raise ValueError(f"{value!r}: by takes a whole number of replicas like 3 or a percentage like 100%")
-    return value
+    if isinstance(value, str) and re.fullmatch(STEP_PATTERN, value):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_REPLICAS:
+        return value
+    raise ValueError(f"{value!r} is no step: write a whole number of replicas like 3, or a percentage like 100%")
 
 
 ReplicaStep = Annotated[
-    int | Annotated[str, Field(max_length=8, pattern=r"^-?[0-9]{1,5}%$")],
+    int | str,
     BeforeValidator(_step),
     WithJsonSchema(
         {
@@ -35,8 +42,9 @@ ReplicaStep = Annotated[
             "maxLength": 8,
             "x-kubernetes-validations": [
                 {
-                    "rule": "type(self) == int || self.matches('^-?[0-9]{1,5}%$')",
-                    "message": "by takes a whole number of replicas like 3 or a percentage like 100%",
+                    "rule": f"type(self) == int ? -{MOST_REPLICAS} <= self && self <= {MOST_REPLICAS}"
+                    f" : self.matches('{STEP_PATTERN}')",
+                    "message": "no step: write a whole number of replicas like 3, or a percentage like 100%",
                 }
             ],
         }
@@ -48,12 +56,14 @@ class ScaleAction(Model):
     """Replicas of a workload, or the bounds of the HPA or ScaledObject that owns them."""
 
     deployment: ObjectName | None = Field(
-        None, description="Deployment to scale; the target's workload where none is named. Example: recommendations"
+        None,
+        description="Deployment to scale; the target's workload where none is named. Example: recommendations",
     )
     stateful_set: ObjectName | None = Field(None, description="StatefulSet to scale. Example: checkout-cache")
-    to: int | None = Field(None, ge=0, le=10000, description="Replicas. Example: 12")
+    to: int | None = Field(None, ge=0, le=MOST_REPLICAS, description="Replicas. Example: 12")
     by: ReplicaStep | None = Field(
-        None, description="Change against the replicas before the step down, in replicas or percent. Example: 100%"
+        None,
+        description="Change against the replicas before the step down, in replicas or percent. Example: 100%",
     )
     as_: ScaleAs | None = Field(
         None,
@@ -90,9 +100,7 @@ class PlainKeys(Model):
 class FlagStore(Model):
     """Where flags live."""
 
-    flagd: FlagdDocument | None = Field(
-        None, description="A flagd document. Example: {configMap: checkout-flags}"
-    )
+    flagd: FlagdDocument | None = Field(None, description="A flagd document. Example: {configMap: checkout-flags}")
     config_map: PlainKeys | None = Field(
         None, description="Plain keys of a ConfigMap. Example: {name: checkout-settings}"
     )
@@ -107,10 +115,14 @@ class FlagsAction(Model):
         default_factory=list, max_length=64, description="Flags to switch on. Example: [read-only]"
     )
     disable: list[FlagName] = Field(
-        default_factory=list, max_length=64, description="Flags to switch off. Example: [recommendations, reviews]"
+        default_factory=list,
+        max_length=64,
+        description="Flags to switch off. Example: [recommendations, reviews]",
     )
     set: dict[FlagName, Annotated[str, Field(min_length=1, max_length=128)]] = Field(
-        default_factory=dict, max_length=64, description="Flags to set to a variant. Example: {payment: secondary}"
+        default_factory=dict,
+        max_length=64,
+        description="Flags to set to a variant. Example: {payment: secondary}",
     )
     in_: FlagStore = Field(
         alias="in", description="Where the flags live. Example: {flagd: {configMap: checkout-flags}}"
@@ -160,10 +172,9 @@ class Action(Model):
 
     scale: ScaleAction | None = Field(None, description="Scale a workload. Example: {to: 12, as: Floor}")
     flags: FlagsAction | None = Field(
-        None, description="Set feature flags. Example: {disable: [reviews], in: {flagd: {configMap: checkout-flags}}}"
+        None,
+        description="Set feature flags. Example: {disable: [reviews], in: {flagd: {configMap: checkout-flags}}}",
     )
-    route: RouteAction | None = Field(
-        None, description="Move traffic. Example: {to: {deployment: checkout-static}}"
-    )
+    route: RouteAction | None = Field(None, description="Move traffic. Example: {to: {deployment: checkout-static}}")
 
     rules = (exactly_one("scale", "flags", "route", what="an action"),)

@@ -8,6 +8,8 @@ import re
 
 GATEWAY_PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 PROMQL_PATTERN = r"^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
+MAX_LENGTH = 28
+"""Characters of the longest duration."""
 
 _PART = re.compile(r"([0-9]+)(ms|[smhdwy])")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -28,7 +30,7 @@ def parse_promql(text: str) -> float:
 
     Raises ValueError for anything else, and for nothing at all.
     """
-    if not isinstance(text, str) or not text or not re.fullmatch(PROMQL_PATTERN, text):
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_LENGTH or not re.fullmatch(PROMQL_PATTERN, text):
         raise ValueError(f"{text!r} is not a window: write a PromQL duration like 5m, 1h or 30d")
     return _sum(text)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stepdown.api.model import Duration, Model, ObjectName, Rule, duration_field
+from stepdown.api.model import Duration, Model, ObjectName, duration_field, within
 
 
 class SelectorRequirement(Model):
@@ -23,10 +23,14 @@ class LabelSelector(Model):
     """A Kubernetes label selector; the empty one matches everything."""
 
     match_labels: dict[str, Annotated[str, Field(max_length=63)]] = Field(
-        default_factory=dict, max_length=32, description="Labels that must be equal. Example: {team: checkout}"
+        default_factory=dict,
+        max_length=32,
+        description="Labels that must be equal. Example: {team: checkout}",
     )
     match_expressions: list[SelectorRequirement] = Field(
-        default_factory=list, max_length=16, description="Further requirements. Example: [{key: team, operator: Exists}]"
+        default_factory=list,
+        max_length=16,
+        description="Further requirements. Example: [{key: team, operator: Exists}]",
     )
 
     def matches(self, labels: dict[str, str]) -> bool:
@@ -86,20 +90,17 @@ class EndpointSpec(Model):
         default_factory=list,
         alias="allowedCIDRs",
         max_length=32,
-        description="Address ranges that are allowed although loopback, link-local, metadata services and the API"
+        description="Address ranges that are allowed although loopback, link-local, metadata services and"
+        " the API"
         " server are refused otherwise. Example: [127.0.0.0/8]",
     )
     auth: Auth | None = Field(None, description="Credentials. Example: {secretRef: {name: prometheus-token}}")
     ca: str | None = Field(
-        None, max_length=65536, description="PEM certificates that the server's must lead to. Example: |-\n  -----BEGIN…"
+        None,
+        max_length=65536,
+        description="PEM certificates that the server's must lead to. Example: |-\n  -----BEGIN…",
     )
     timeout: Duration = duration_field("5s", "Longest time for an answer, in all. Example: 5s")
     limits: Limits = Field(default_factory=Limits, description="Caps on an answer. Example: {series: 5000}")
 
-    rules = (
-        Rule(
-            cel="!has(self.timeout) || (duration(self.timeout) >= duration('100ms') && duration(self.timeout) <= duration('30s'))",
-            message="timeout must be from 100ms to 30s",
-            holds=lambda e: 0.1 <= e.timeout <= 30,
-        ),
-    )
+    rules = (within("timeout", "100ms", "30s"),)

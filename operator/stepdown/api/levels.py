@@ -15,14 +15,20 @@ from stepdown.api.model import (
     Threshold,
     duration_field,
     exactly_one,
+    within,
 )
 
 CEL_NUMBER = (
-    "(type({x}) == int ? double({x}) : double(string({x}).find('^-?[0-9.]+'))"
-    " * (string({x}).endsWith('%') ? 0.01 : string({x}).endsWith('us') ? 0.000001 : string({x}).endsWith('ms') ? 0.001"
-    " : string({x}).endsWith('Ki') ? 1024.0 : string({x}).endsWith('Mi') ? 1048576.0"
-    " : string({x}).endsWith('Gi') ? 1073741824.0 : string({x}).endsWith('k') ? 1000.0"
-    " : string({x}).endsWith('M') ? 1000000.0 : 1.0))"
+    "(type({x}) == int ? double({x}) : double(string({x}).find('^-?[0-9.]+')) * ("
+    "string({x}).endsWith('%') ? 0.01"
+    " : string({x}).endsWith('us') ? 0.000001"
+    " : string({x}).endsWith('ms') ? 0.001"
+    " : string({x}).endsWith('Ki') ? 1024.0"
+    " : string({x}).endsWith('Mi') ? 1048576.0"
+    " : string({x}).endsWith('Gi') ? 1073741824.0"
+    " : string({x}).endsWith('k') ? 1000.0"
+    " : string({x}).endsWith('M') ? 1000000.0"
+    " : 1.0))"
 )
 """A threshold's value in CEL, as quantities.parse_quantity computes it."""
 
@@ -53,10 +59,12 @@ class Condition(Model):
     above: Threshold | None = Field(None, description="Breached when the value is above. Example: 2%")
     below: Threshold | None = Field(None, description="Breached when the value is below. Example: 50%")
     clear: Threshold | None = Field(
-        None, description="Value at which a breach ends; the threshold itself where none is given. Example: 1%"
+        None,
+        description="Value at which a breach ends; the threshold itself where none is given. Example: 1%",
     )
     burn_rate: BurnRate | None = Field(
-        None, description="Breached when the budget burns this fast. Example: {above: 14.4, windows: [1h, 5m]}"
+        None,
+        description="Breached when the budget burns this fast. Example: {above: 14.4, windows: [1h, 5m]}",
     )
     for_: Duration = Field(
         default=0.0,
@@ -83,14 +91,18 @@ class Condition(Model):
             holds=lambda c: c.objective is None or (c.above is None and c.below is None and c.clear is None),
         ),
         Rule(
-            cel=f"!has(self.clear) || !has(self.above) || {CEL_NUMBER.format(x='self.clear')} <= {CEL_NUMBER.format(x='self.above')}",
+            cel=f"!has(self.clear) || !has(self.above) || {CEL_NUMBER.format(x='self.clear')} <="
+            f" {CEL_NUMBER.format(x='self.above')}",
             message="clear must not be higher than above: a breach ends on the way down, like above: 80%, clear: 60%",
             holds=lambda c: c.clear is None or c.above is None or c.clear.value <= c.above.value,
+            field="clear",
         ),
         Rule(
-            cel=f"!has(self.clear) || !has(self.below) || {CEL_NUMBER.format(x='self.clear')} >= {CEL_NUMBER.format(x='self.below')}",
+            cel=f"!has(self.clear) || !has(self.below) || {CEL_NUMBER.format(x='self.clear')} >="
+            f" {CEL_NUMBER.format(x='self.below')}",
             message="clear must not be lower than below: a breach ends on the way up, like below: 50%, clear: 70%",
             holds=lambda c: c.clear is None or c.below is None or c.clear.value >= c.below.value,
+            field="clear",
         ),
     )
 
@@ -99,10 +111,16 @@ class Enter(Model):
     """When a level is entered: any of its conditions, or all of them."""
 
     any: list[Condition] | None = Field(
-        None, min_length=1, max_length=8, description="Enter when one is breached. Example: [{signal: errors, above: 2%}]"
+        None,
+        min_length=1,
+        max_length=8,
+        description="Enter when one is breached. Example: [{signal: errors, above: 2%}]",
     )
     all: list[Condition] | None = Field(
-        None, min_length=1, max_length=8, description="Enter when all are breached. Example: [{signal: load, above: 80%}]"
+        None,
+        min_length=1,
+        max_length=8,
+        description="Enter when all are breached. Example: [{signal: load, above: 80%}]",
     )
 
     rules = (exactly_one("any", "all", what="enter"),)
@@ -133,7 +151,10 @@ class HttpProbe(Model):
         description="Path that must answer 2xx. Example: /healthz",
     )
     port: int | None = Field(
-        None, ge=1, le=65535, description="Port; the pod's first container port where none is given. Example: 8080"
+        None,
+        ge=1,
+        le=65535,
+        description="Port; the pod's first container port where none is given. Example: 8080",
     )
 
     rules = (exactly_one("deployment", "statefulSet", what="probe.http"),)
@@ -147,13 +168,7 @@ class Probe(Model):
     interval: Duration = duration_field("10s", "Time between two of them. Example: 10s")
     timeout: Duration = duration_field("2s", "Longest time for an answer. Example: 2s")
 
-    rules = (
-        Rule(
-            cel="!has(self.timeout) || duration(self.timeout) <= duration('10s')",
-            message="the timeout of a probe is at most 10s",
-            holds=lambda p: p.timeout <= 10,
-        ),
-    )
+    rules = (within("timeout", "1ms", "10s"),)
 
 
 class Recover(Model):
@@ -179,14 +194,13 @@ class Level(Model):
     actions: list[Action] = Field(
         default_factory=list, max_length=16, description="What the level does. Example: [{scale: {by: 100%}}]"
     )
-    recover: Recover | None = Field(
-        None, description="A way back that needs no signals. Example: {trial: {after: 5m}}"
-    )
+    recover: Recover | None = Field(None, description="A way back that needs no signals. Example: {trial: {after: 5m}}")
 
     rules = (
         Rule(
             cel="!has(self.actions) || !self.actions.exists(a, has(a.route)) || has(self.recover)",
-            message="a level that moves traffic away from what its signals watch needs a way back that does not depend on"
+            message="a level that moves traffic away from what its signals watch needs a way back that does"
+            " not depend on"
             " them: add recover.probe or recover.trial",
             holds=lambda level: not any(a.route is not None for a in level.actions) or level.recover is not None,
         ),

@@ -1,13 +1,14 @@
 """The DegradationPolicy: a service, what is watched, and the ladder."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from stepdown.api.levels import Level
-from stepdown.api.model import Duration, Model, Name, ObjectName, Rule, Timestamp, at_most_one, duration_field
-from stepdown.api.quantities import UNITS_OF
+from stepdown.api.levels import Condition, Level
+from stepdown.api.model import Duration, Model, Name, ObjectName, Rule, Timestamp, at_most_one, duration_field, within
+from stepdown.api.quantities import FACTORS, UNITS_OF
 from stepdown.api.signals import Objective, Signal
 
 GROUP = "stepdown.dev"
@@ -54,38 +55,56 @@ class Override(Model):
     until: Timestamp = Field(description="When it ends. Example: 2026-03-01T18:00:00Z")
 
 
-def _interval_within_bounds(spec: "PolicySpec") -> bool:
-    return 1 <= spec.interval <= 3600
+def _conditions(spec: "PolicySpec") -> Iterator[tuple[str, Condition]]:
+    """Every condition with its path."""
+    for index, level in enumerate(spec.levels):
+        for key, conditions in (
+            ("any", level.enter and level.enter.any),
+            ("all", level.enter and level.enter.all),
+        ):
+            for number, condition in enumerate(conditions or []):
+                yield f"levels[{index}].enter.{key}[{number}]", condition
 
 
-def _conditions(spec: "PolicySpec") -> list[tuple[Level, object]]:
-    return [(level, condition) for level in spec.levels if level.enter for condition in level.enter.conditions]
+def _of_all_conditions(expression: str) -> str:
+    """CEL that says it of every condition `c`."""
+    lists = (f"(!has(l.enter.{key}) || l.enter.{key}.all(c, {expression}))" for key in ("any", "all"))
+    return f"self.levels.all(l, !has(l.enter) || ({' && '.join(lists)}))"
 
 
-def _signals_declared(spec: "PolicySpec") -> bool:
-    names = {s.name for s in spec.signals}
-    return all(c.signal is None or c.signal in names for level in spec.levels if level.enter for c in level.enter.conditions)
+def _level_without_enter(spec: "PolicySpec") -> str | None:
+    deeper = list(enumerate(spec.levels))[1:]
+    return next((f"levels[{index}]" for index, level in deeper if level.enter is None), None)
 
 
-def _objectives_declared(spec: "PolicySpec") -> bool:
-    names = {o.name for o in spec.objectives}
-    return all(
-        c.objective is None or c.objective in names
-        for level in spec.levels
-        if level.enter
-        for c in level.enter.conditions
-    )
+def _unknown_signal(spec: "PolicySpec") -> str | None:
+    known = {None, *(s.name for s in spec.signals)}
+    return next((f"{path}.signal" for path, c in _conditions(spec) if c.signal not in known), None)
 
 
-def _units_fit(spec: "PolicySpec") -> bool:
-    units = {s.name: s.unit for s in spec.signals}
-    for level in spec.levels:
-        for condition in level.enter.conditions if level.enter else []:
-            unit = units.get(condition.signal or "")
-            for threshold in (condition.above, condition.below, condition.clear):
-                if threshold is not None and unit is not None and threshold.unit not in UNITS_OF[unit]:
-                    return False
-    return True
+def _unknown_objective(spec: "PolicySpec") -> str | None:
+    known = {None, *(o.name for o in spec.objectives)}
+    return next((f"{path}.objective" for path, c in _conditions(spec) if c.objective not in known), None)
+
+
+def _wrong_unit(spec: "PolicySpec") -> str | None:
+    units = {s.name: s.unit for s in spec.signals if s.unit is not None}
+    for path, condition in _conditions(spec):
+        fitting = UNITS_OF[units[condition.signal]] if condition.signal in units else FACTORS
+        for key in ("above", "below", "clear"):
+            threshold = getattr(condition, key)
+            if threshold is not None and threshold.unit not in fitting:
+                return f"{path}.{key}"
+    return None
+
+
+def _repeated_name(spec: "PolicySpec") -> str | None:
+    for key in ("signals", "objectives", "levels"):
+        names = [item.name for item in getattr(spec, key)]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                return f"{key}[{index}].name"
+    return None
 
 
 def _has_workload(spec: "PolicySpec") -> bool:
@@ -116,7 +135,8 @@ class PolicySpec(Model):
         Field(
             default_factory=list,
             max_length=8,
-            description="SLOs with an error budget. Example: [{name: availability, target: 99.9%, preset: http-error-ratio}]",
+            description="SLOs with an error budget. Example: [{name: availability, target: 99.9%, preset:"
+            " http-error-ratio}]",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
     ]
@@ -136,54 +156,54 @@ class PolicySpec(Model):
         default_factory=Budget, description="Most transitions in a time. Example: {transitions: 6, per: 1h}"
     )
     override: Override | None = Field(
-        None, description="Pin a level. Example: {level: read-only, reason: migration, until: 2026-03-01T18:00:00Z}"
+        None,
+        description="Pin a level. Example: {level: read-only, reason: migration, until: 2026-03-01T18:00:00Z}",
     )
     suspend: bool = Field(False, description="Stop acting and keep what is applied. Example: true")
 
     rules = (
+        within("interval", "1s", "1h"),
         Rule(
-            cel="!has(self.interval) || (duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('1h'))",
-            message="interval must be from 1s to 1h",
-            holds=_interval_within_bounds,
-        ),
-        Rule(
-            cel="!has(self.levels[0].enter) && !(has(self.levels[0].actions) && size(self.levels[0].actions) > 0)"
-            " && !has(self.levels[0].recover)",
+            cel="!has(self.levels[0].enter) && !has(self.levels[0].recover)"
+            " && !(has(self.levels[0].actions) && size(self.levels[0].actions) > 0)",
             message="levels[0] is full service: it takes no enter, actions or recover; put them on a deeper level",
             holds=lambda s: s.levels[0].enter is None and not s.levels[0].actions and s.levels[0].recover is None,
+            where=lambda _: "levels[0]",
         ),
         Rule(
             cel="self.levels.all(l, l.name == self.levels[0].name || has(l.enter))",
             message="each level below levels[0] needs enter: say when it is entered, like"
             " enter: {any: [{signal: errors, above: 2%}]}",
-            holds=lambda s: all(level.enter is not None for level in s.levels[1:]),
+            holds=lambda s: _level_without_enter(s) is None,
+            where=_level_without_enter,
         ),
         Rule(
-            cel="self.levels.all(l, !has(l.enter)"
-            " || ((!has(l.enter.any) || l.enter.any.all(c, !has(c.signal) || self.signals.exists(s, s.name == c.signal)))"
-            " && (!has(l.enter.all) || l.enter.all.all(c, !has(c.signal) || self.signals.exists(s, s.name == c.signal)))))",
+            cel=_of_all_conditions("!has(c.signal) || self.signals.exists(s, s.name == c.signal)"),
             message="a condition names a signal that is not in signals: add it there or correct the name",
-            holds=_signals_declared,
+            holds=lambda s: _unknown_signal(s) is None,
+            where=_unknown_signal,
         ),
         Rule(
-            cel="self.levels.all(l, !has(l.enter)"
-            " || ((!has(l.enter.any) || l.enter.any.all(c, !has(c.objective)"
-            " || (has(self.objectives) && self.objectives.exists(o, o.name == c.objective))))"
-            " && (!has(l.enter.all) || l.enter.all.all(c, !has(c.objective)"
-            " || (has(self.objectives) && self.objectives.exists(o, o.name == c.objective))))))",
+            cel=_of_all_conditions(
+                "!has(c.objective) || (has(self.objectives) && self.objectives.exists(o, o.name == c.objective))"
+            ),
             message="a condition names an objective that is not in objectives: add it there or correct the name",
-            holds=_objectives_declared,
+            holds=lambda s: _unknown_objective(s) is None,
+            where=_unknown_objective,
         ),
         Rule(
             cel="!has(self.override) || self.levels.exists(l, l.name == self.override.level)",
             message="override names a level that is not in levels: correct the name",
             holds=lambda s: s.override is None or any(level.name == s.override.level for level in s.levels),
+            field="override.level",
         ),
         Rule(
             cel="has(self.target.service) || !self.signals.exists(s, has(s.preset) && s.preset.startsWith('http-'))",
             message="http presets read the target Service's metrics: set target.service",
-            holds=lambda s: s.target.service is not None
-            or not any(x.preset is not None and x.preset.startswith("http-") for x in s.signals),
+            holds=lambda s: (
+                s.target.service is not None
+                or not any(x.preset is not None and x.preset.startswith("http-") for x in s.signals)
+            ),
         ),
         Rule(
             cel="has(self.target.service) || !has(self.objectives) || !self.objectives.exists(o, has(o.preset))",
@@ -193,7 +213,8 @@ class PolicySpec(Model):
         Rule(
             cel="has(self.target.deployment) || has(self.target.statefulSet)"
             " || !self.signals.exists(s, has(s.preset) && s.preset == 'saturation')",
-            message="preset saturation reads the target workload's metrics: set target.deployment or target.statefulSet",
+            message="preset saturation reads the target workload's metrics: set target.deployment or"
+            " target.statefulSet",
             holds=lambda s: _has_workload(s) or not any(x.preset == "saturation" for x in s.signals),
         ),
         Rule(
@@ -201,31 +222,36 @@ class PolicySpec(Model):
             " || self.levels.all(l, !has(l.actions) || l.actions.all(a, !has(a.scale)"
             " || has(a.scale.deployment) || has(a.scale.statefulSet)))",
             message="scale without a workload means the target's: set target.deployment or name one in the action",
-            holds=lambda s: _has_workload(s)
-            or all(
-                a.scale is None or a.scale.deployment is not None or a.scale.stateful_set is not None
-                for level in s.levels
-                for a in level.actions
+            holds=lambda s: (
+                _has_workload(s)
+                or all(
+                    a.scale is None or a.scale.deployment is not None or a.scale.stateful_set is not None
+                    for level in s.levels
+                    for a in level.actions
+                )
             ),
         ),
         Rule(
             cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
             " || l.actions.all(a, !has(a.route) || has(a.route.service)))",
             message="route without a Service means the target's: set target.service or name one in the action",
-            holds=lambda s: s.target.service is not None
-            or all(a.route is None or a.route.service is not None for level in s.levels for a in level.actions),
+            holds=lambda s: (
+                s.target.service is not None
+                or all(a.route is None or a.route.service is not None for level in s.levels for a in level.actions)
+            ),
         ),
         Rule(
             cel="",
-            message="a threshold's unit does not fit its signal's unit: ratios take %, seconds take us, ms, s,"
+            message="a threshold's unit does not fit its signal's unit: ratios take %, seconds take us, ms,"
+            " s,"
             " bytes take k, M, Ki, Mi, Gi, perSecond takes /s",
-            holds=_units_fit,
+            holds=lambda s: _wrong_unit(s) is None,
+            where=_wrong_unit,
         ),
         Rule(
             cel="",
             message="names must be unique within signals, objectives and levels: rename one",
-            holds=lambda s: all(
-                len({item.name for item in items}) == len(items) for items in (s.signals, s.objectives, s.levels)
-            ),
+            holds=lambda s: _repeated_name(s) is None,
+            where=_repeated_name,
         ),
     )

@@ -20,6 +20,7 @@ FACTORS = {
     "Mi": 1024.0**2,
     "Gi": 1024.0**3,
 }
+MOST = 10**12
 QUANTITY_PATTERN = r"^-?[0-9]{1,12}([.][0-9]{1,9})?(%|us|ms|s|/s|k|M|Ki|Mi|Gi)?$"
 UNITS_OF = {
     "ratio": ("", "%"),
@@ -53,12 +54,14 @@ def parse_quantity(text: int | str) -> Quantity:
 
     Raises ValueError for anything else; a YAML float is refused because the API server would refuse it.
     """
-    if isinstance(text, int) and not isinstance(text, bool):
+    if isinstance(text, int) and not isinstance(text, bool) and abs(text) < MOST:
         return Quantity(float(text), "")
     if isinstance(text, float):
         raise ValueError(f'{text} is a bare decimal: put it in quotes, "{text}"')
     if not isinstance(text, str) or not re.fullmatch(QUANTITY_PATTERN, text):
-        raise ValueError(f"{text!r} is not a quantity: write a number with %, us, ms, s, /s, k, M, Ki, Mi or Gi, like 2% or 250ms")
+        raise ValueError(
+            f"{text!r} is not a quantity: write a number with %, us, ms, s, /s, k, M, Ki, Mi or Gi, like 2% or 250ms"
+        )
     match = _PARTS.fullmatch(text)
     assert match is not None
     number, unit = match.groups()

@@ -42,15 +42,26 @@ class Entry(Model):
     target: EntryTarget = Field(description="The object. Example: {kind: Service, name: checkout}")
     path: str = Field(max_length=1024, description="The field, a JSON pointer. Example: /spec/replicas")
     original: str | None = Field(
-        None, max_length=32768, description='Its value before, as JSON; not there when the field was absent. Example: "2"'
+        None,
+        max_length=32768,
+        description='Its value before, as JSON; not there when the field was absent. Example: "2"',
     )
     applied: str | None = Field(
-        None, max_length=32768, description='The value that we set, as JSON; not there when we removed it. Example: "12"'
+        None,
+        max_length=32768,
+        description='The value that we set, as JSON; not there when we removed it. Example: "12"',
+    )
+    replaces: str | None = Field(
+        None,
+        max_length=32768,
+        description='Our own earlier value, while a second step on the field is under way. Example: "6"',
     )
     state: EntryState = Field(description="Where the entry stands. Example: Applied")
     level: str = Field(max_length=63, description="Level whose action it is. Example: core-only")
     epoch: int = Field(0, ge=0, description="Leadership under which it was last written. Example: 3")
-    time: float = Field(description="Time of the last change of the entry, seconds since the epoch. Example: 1772388000")
+    time: float = Field(
+        description="Time of the last change of the entry, seconds since the epoch. Example: 1772388000"
+    )
     reapplied: int = Field(0, ge=0, description="Times that somebody reverted us and we set it again. Example: 1")
 
 
@@ -77,7 +88,9 @@ class EngineState(Model):
     index: int = Field(0, ge=0, le=7, description="Its place on the ladder, should it be renamed. Example: 1")
     since: float = Field(0.0, description="Time of the last transition; 0 for never. Example: 1772388000")
     breaches: dict[str, Breach] = Field(
-        default_factory=dict, max_length=64, description="Breached conditions, by level/number. Example: {core-only/0: {…}}"
+        default_factory=dict,
+        max_length=64,
+        description="Breached conditions, by level/number. Example: {core-only/0: {…}}",
     )
     deeper_since: float | None = Field(
         None, description="Since when a deeper level has been called for. Example: 1772388000"
@@ -87,7 +100,9 @@ class EngineState(Model):
     )
     trial: TrialState | None = Field(None, description="The half-open way back. Example: {level: read-only}")
     transitions: list[float] = Field(
-        default_factory=list, max_length=60, description="Times of the transitions in the budget. Example: [1772388000]"
+        default_factory=list,
+        max_length=60,
+        description="Times of the transitions in the budget. Example: [1772388000]",
     )
 
 
@@ -143,17 +158,24 @@ class PolicyStatus(Model):
     conditions: list[StatusCondition] = Field(
         default_factory=list,
         max_length=16,
-        description="Ready, Reconciling, Stalled, Degraded, MetricsAvailable, Held, Contested, RestorePending."
+        description="Ready, Reconciling, Stalled, Degraded, MetricsAvailable, Held, Contested,"
+        " RestorePending."
         " Example: [{type: Ready}]",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     objectives: list[ObjectiveStatus] = Field(
-        default_factory=list, max_length=8, description="Error budgets. Example: [{name: availability, budgetLeft: 97%}]"
+        default_factory=list,
+        max_length=8,
+        description="Error budgets. Example: [{name: availability, budgetLeft: 97%}]",
     )
     state: EngineState | None = Field(None, description="The engine's memory. Example: {level: full}")
     ledger: list[Entry] = Field(
-        default_factory=list, max_length=LEDGER_MAX, description="Fields held, with what was there before. Example: []"
+        default_factory=list,
+        max_length=LEDGER_MAX,
+        description="Fields held, with what was there before. Example: []",
     )
     history: list[Transition] = Field(
-        default_factory=list, max_length=HISTORY_MAX, description="The last transitions, newest last. Example: []"
+        default_factory=list,
+        max_length=HISTORY_MAX,
+        description="The last transitions, newest last. Example: []",
     )

@@ -24,7 +24,7 @@ class Config(Model):
     lease_namespace: str | None = Field(None, description="Namespace of the Lease. Example: stepdown-system")
     lease: LeaseConfig = Field(default_factory=LeaseConfig, description="Leadership. Example: {name: stepdown}")
     metrics_endpoint: EndpointSpec | None = Field(None, description="The endpoint `default`. Example: {url: http://…}")
-    metrics_address: str = Field("0.0.0.0:8080", description="Where /metrics answers. Example: 0.0.0.0:8080")  # noqa: S104 - a pod's own address
+    metrics_address: str = Field("0.0.0.0:8080", description="Where /metrics answers. Example: 0.0.0.0:8080")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity. Example: info")
     log_format: str = Field("json", pattern="^(json|text)$", description="json or text. Example: json")
 

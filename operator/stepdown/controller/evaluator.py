@@ -6,6 +6,7 @@ policy ends the loop.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -61,7 +62,10 @@ class Watched:
 
 
 class Evaluator:
-    """Evaluates every policy that it was fed. `allowed` says for a namespace and endpoint what is wrong, if anything."""
+    """Evaluates every policy that it was fed.
+
+    `allowed` says what is wrong, if anything, with a namespace's use of an endpoint.
+    """
 
     def __init__(
         self, cycle: Cycle, observer: Observer, metrics: Metrics, allowed: Callable[[str, str], Problems]
@@ -127,10 +131,8 @@ class Evaluator:
             self._wake.clear()
             wait = 1.0 if first is None else min(1.0, first - time.time())
             if wait > 0:
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
-                except TimeoutError:
-                    pass
                 continue
             batches: dict[str, list[str]] = {}
             for key in self._due.pop(time.time() + COALESCE_SECONDS):
@@ -165,7 +167,7 @@ class Evaluator:
         every = {question for named in asked.values() for question in named.values()}
         try:
             answers = await self._observer.observe(every, time.time()) if every else {}
-        except Exception as error:  # noqa: BLE001 - an observer's bug is missing data, not a dead loop
+        except Exception as error:
             log.exception("observing failed")
             answers = {q: Observation(missing=Missing.ERROR, detail=type(error).__name__) for q in every}
         nothing = Observation(missing=Missing.ERROR, detail="not answered")

@@ -44,7 +44,12 @@ class Phase:
 
     def next_after(self, now: float, interval: float) -> float | None:
         """The next time at which a scrape is expected to be there, at most about an interval away; None if unknown."""
-        if self.newest is None or self.period is None or self.period > 2 * interval or now - self.newest > 3 * self.period:
+        if (
+            self.newest is None
+            or self.period is None
+            or self.period > 2 * interval
+            or now - self.newest > 3 * self.period
+        ):
             return None
         expected = self.newest + self.period + SCRAPE_LAG
         if expected <= now:

@@ -131,18 +131,12 @@ class _Turn:
     def step_down(self, called: int) -> tuple[Decision, EngineState]:
         breach = self._breach_text(called)
         trial = self.state.trial
-        failed = (
-            trial is not None
-            and trial.started is not None
-            and called >= (self.ladder.index(trial.level) or 0)
-        )
+        failed = trial is not None and trial.started is not None and called >= (self.ladder.index(trial.level) or 0)
         if self.state.deeper_since is None and self.ladder.down > 0:
             self.state = self.state.model_copy(update={"deeper_since": self.now})
         waited = self.now - (self.state.deeper_since if self.state.deeper_since is not None else self.now)
         if waited < self.ladder.down:
-            return self.stay(
-                Reason.STABILIZING, f"{breach}; {self._name(called)} is due when it lasts", why=breach
-            )
+            return self.stay(Reason.STABILIZING, f"{breach}; {self._name(called)} is due when it lasts", why=breach)
         if not failed and (rest := self._dwell_left()) > 0:
             return self.stay(
                 Reason.DWELLING,
@@ -176,9 +170,7 @@ class _Turn:
     def at_full_service(self) -> tuple[Decision, EngineState]:
         missing = self._missing()
         if missing:
-            return self.stay(
-                Reason.MISSING_DATA, f"holding: {_missing_text(missing)}", why=_missing_text(missing[:2])
-            )
+            return self.stay(Reason.MISSING_DATA, f"holding: {_missing_text(missing)}", why=_missing_text(missing[:2]))
         blocked = deepest_firing(self.ladder, self.state.breaches)
         if blocked > 0:
             text = self._breach_text(blocked)
@@ -197,9 +189,7 @@ class _Turn:
             blind = self._blinded()
             missing = [(name, kind) for name, kind in missing if kind not in BLINDED]
         if deepest_firing(self.ladder, self.state.breaches, blind) >= self.current:
-            return self._not_healthy(
-                Reason.HELD_BY_BREACH, f"{self._breach_text(self.current)} has not cleared"
-            )
+            return self._not_healthy(Reason.HELD_BY_BREACH, f"{self._breach_text(self.current)} has not cleared")
         if missing:
             return self._not_healthy(
                 Reason.MISSING_DATA, f"holding: {_missing_text(missing)}", _missing_text(missing[:2])
@@ -263,16 +253,12 @@ class _Turn:
         if step.probe is not None:
             return self.state.healthy_since + step.probe.successes * step.probe.interval - self.now
         if step.trial is not None:
-            failures = (
-                self.state.trial.failures if self.state.trial and self.state.trial.level == step.name else 0
-            )
+            failures = self.state.trial.failures if self.state.trial and self.state.trial.level == step.name else 0
             wait = min(step.trial.after * 2.0**failures, step.trial.max)
             return max(self.state.since, 0.0) + wait - self.now
         return self.state.healthy_since + self.ladder.up - self.now
 
-    def _not_healthy(
-        self, reason: Reason, message: str, why: str | None = None
-    ) -> tuple[Decision, EngineState]:
+    def _not_healthy(self, reason: Reason, message: str, why: str | None = None) -> tuple[Decision, EngineState]:
         if self.state.healthy_since is not None:
             self.state = self.state.model_copy(update={"healthy_since": None})
         return self.stay(reason, message, why=self._breach_text(self.current) if why is None else why)

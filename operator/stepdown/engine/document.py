@@ -5,7 +5,7 @@ could not give back the bytes that were there. So values are found by their plac
 """
 
 from json import JSONDecodeError, dumps
-from json.decoder import JSONDecoder, scanstring
+from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined] # there, but in no stub
 from typing import Any
 
 from stepdown.engine.pointer import segments

@@ -106,11 +106,7 @@ def at(obj: Any, pointer: str) -> Value:
 
 def encode(value: Value) -> str | None:
     """A value as the ledger keeps it: compact JSON, or None for ABSENT."""
-    return (
-        None
-        if value is ABSENT
-        else json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=False)
-    )
+    return None if value is ABSENT else json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=False)
 
 
 def decode(text: str | None) -> Value:

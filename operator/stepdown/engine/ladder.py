@@ -110,9 +110,7 @@ def build_ladder(spec: PolicySpec) -> Ladder:
         budget=spec.budget.transitions,
         per=spec.budget.per,
         suspend=spec.suspend,
-        override=None
-        if override is None
-        else next(i for i, s in enumerate(steps) if s.name == override.level),
+        override=None if override is None else next(i for i, s in enumerate(steps) if s.name == override.level),
         override_until=override.until if override else 0.0,
         override_reason=override.reason if override else "",
     )

@@ -173,20 +173,14 @@ def _keep(result: Settlement, entry: Entry, change: FieldChange, current: str | 
                 entry = _changed(entry, moment, state=EntryState.APPLIED, level=level, replaces=None)
             result.entries.append(entry)
             return True
-        intent = _changed(
-            entry, moment, state=EntryState.INTENT, applied=desired, replaces=entry.applied, level=level
-        )
+        intent = _changed(entry, moment, state=EntryState.INTENT, applied=desired, replaces=entry.applied, level=level)
         result.entries.append(intent)
         result.write(change.target, change.path, desired, restores=False)
         return True
     if entry.state is EntryState.INTENT and (
         _is(current, entry.original) or (entry.replaces is not None and _is(current, entry.replaces))
     ):
-        intent = (
-            entry
-            if same_text(entry.applied, desired)
-            else _changed(entry, moment, applied=desired, level=level)
-        )
+        intent = entry if same_text(entry.applied, desired) else _changed(entry, moment, applied=desired, level=level)
         result.entries.append(intent)
         result.write(change.target, change.path, desired, restores=False)
         return True
@@ -251,8 +245,9 @@ def _contested(result: Settlement, entry: Entry, current: str | None) -> None:
     result.facts.append(
         Fact(
             EventReason.CONTESTED,
-            f"{_field(entry)} is {_short(current)}, which is neither what was applied ({_short(entry.applied)}) nor what"
-            f" was there before ({_short(entry.original)}) or was set back {REAPPLY_MAX} times: the foreign value stays",
+            f"{_field(entry)} is {_short(current)}, which is neither what was applied ({_short(entry.applied)}) nor"
+            f" what was there before ({_short(entry.original)}) or was set back {REAPPLY_MAX} times:"
+            " the foreign value stays",
             target_of(entry),
             entry.path,
         )
@@ -274,9 +269,7 @@ def annotation_for(obj: Mapping[str, Any], policy: str, entries: Iterable[Entry]
 
     It holds the same facts as the ledger, so that either alone is enough to restore. None for nothing left.
     """
-    kept = {
-        key: e for key, e in annotation_of(obj).items() if isinstance(e, dict) and e.get("policy") != policy
-    }
+    kept = {key: e for key, e in annotation_of(obj).items() if isinstance(e, dict) and e.get("policy") != policy}
     for entry in entries:
         facts: dict[str, Any] = {
             "policy": policy,

@@ -75,9 +75,7 @@ def signal_questions(namespace: str, spec: PolicySpec) -> dict[str, Question]:
             if condition.objective is not None and condition.burn_rate is not None:
                 for window in condition.burn_rate.windows:
                     objective = objectives[condition.objective]
-                    questions[f"{objective.name}[{window}]"] = _of_objective(
-                        namespace, spec, objective, window
-                    )
+                    questions[f"{objective.name}[{window}]"] = _of_objective(namespace, spec, objective, window)
     return questions
 
 
@@ -93,9 +91,7 @@ def probe_question(namespace: str, level: Level) -> dict[str, Question]:
     probe = level.recover.probe
     kind, name = workload(probe.http)
     return {
-        f"probe:{level.name}": ProbeQuestion(
-            namespace, kind, name, probe.http.path, probe.http.port, probe.timeout
-        )
+        f"probe:{level.name}": ProbeQuestion(namespace, kind, name, probe.http.path, probe.http.port, probe.timeout)
     }
 
 
@@ -111,9 +107,7 @@ def _of_signal(namespace: str, spec: PolicySpec, signal: Signal) -> Question:
     if signal.pods is not None:
         return PodsQuestion(namespace, *workload(signal.pods))
     if signal.query is not None:
-        return PromqlQuestion(
-            spec.metrics_endpoint, namespace, signal.query, spec.stale_after, signal.allow_partial
-        )
+        return PromqlQuestion(spec.metrics_endpoint, namespace, signal.query, spec.stale_after, signal.allow_partial)
     assert signal.preset is not None
     return PresetQuestion(
         endpoint=spec.metrics_endpoint,
@@ -147,7 +141,5 @@ def _of_objective(namespace: str, spec: PolicySpec, objective: Objective, window
     assert objective.errors is not None
     assert objective.total is not None
     parse_promql(window)
-    ratio = (
-        f"({objective.errors.replace('$window', window)}) / ({objective.total.replace('$window', window)})"
-    )
+    ratio = f"({objective.errors.replace('$window', window)}) / ({objective.total.replace('$window', window)})"
     return PromqlQuestion(spec.metrics_endpoint, namespace, ratio, spec.stale_after)

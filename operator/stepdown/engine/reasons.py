@@ -18,9 +18,7 @@ class Reason(StrEnum):
     DWELLING = "Dwelling"  # the least time at a level is not over
     BUDGET_SPENT = "BudgetSpent"  # too many transitions in the hour: up waits
     MISSING_DATA = "MissingData"  # a signal is missing: the level is held
-    FALLBACK_NOT_READY = (
-        "FallbackNotReady"  # the level called for has no ready fallback, nor has a deeper one
-    )
+    FALLBACK_NOT_READY = "FallbackNotReady"  # the level called for has no ready fallback, nor has a deeper one
     HELD_BY_BREACH = "HeldByBreach"  # the level's own breach has not cleared
 
 

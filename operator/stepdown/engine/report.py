@@ -177,9 +177,7 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
         ),
     ]
     old = {condition.type: condition for condition in before.conditions}
-    return [
-        _condition(report, old.get(kind), kind, on, str(reason), text) for kind, on, reason, text in wanted
-    ]
+    return [_condition(report, old.get(kind), kind, on, str(reason), text) for kind, on, reason, text in wanted]
 
 
 def _condition(
@@ -191,9 +189,7 @@ def _condition(
         if old.observed_generation == report.generation:
             return old
         return old.model_copy(update={"observed_generation": report.generation})
-    changed = (
-        old.last_transition_time if old is not None and old.status == status else format_timestamp(report.now)
-    )
+    changed = old.last_transition_time if old is not None and old.status == status else format_timestamp(report.now)
     return StatusCondition(
         type=kind,
         status=status,

@@ -13,7 +13,10 @@ _ARGO = (
     "Argo CD: add to the Application spec.ignoreDifferences [{group: %r, kind: %s, name: %s, jsonPointers: [%s]}]"
     " and the sync option RespectIgnoreDifferences=true"
 )
-_FLUX = "Flux: leave the field out of the manifest, or annotate the object with kustomize.toolkit.fluxcd.io/ssa: IfNotPresent"
+_FLUX = (
+    "Flux: leave the field out of the manifest, or annotate the object with"
+    " kustomize.toolkit.fluxcd.io/ssa: IfNotPresent"
+)
 _HPA = "an HPA owns the replicas: let the policy scale the HPA by naming the workload that the HPA targets"
 _KEDA = "KEDA owns the replicas: let the policy scale the ScaledObject by naming the workload that it targets"
 
@@ -39,13 +42,9 @@ def cure(manager: str, group: str, kind: str, name: str, path: str) -> str:
         return _FLUX
     if "keda" in lower:
         return _KEDA
-    if "horizontal-pod-autoscaler" in lower or (
-        lower == "kube-controller-manager" and pointer == "/spec/replicas"
-    ):
+    if "horizontal-pod-autoscaler" in lower or (lower == "kube-controller-manager" and pointer == "/spec/replicas"):
         return _HPA
-    return (
-        f"change {pointer} of {kind} {name} only through one of the two, or take the action out of the policy"
-    )
+    return f"change {pointer} of {kind} {name} only through one of the two, or take the action out of the policy"
 
 
 def _owns(fields: Mapping[str, Any], keys: list[str]) -> bool:

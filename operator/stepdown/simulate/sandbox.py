@@ -123,7 +123,7 @@ class Sandbox:
         self.on_call("after", "set finalizer")
         return Policy(copy.deepcopy(result))
 
-    def tell(self, policy: Policy, event: Event) -> None:
+    def tell(self, policy: Policy, event: Event) -> None:  # noqa: ARG002 - one namespace, one list
         """See ports.Journal."""
         self.events.append(event)
 

@@ -1,0 +1,61 @@
+{{- define "stepdown.name" -}}
+{{- $name := ternary .Release.Name (printf "%s-stepdown" .Release.Name) (contains "stepdown" .Release.Name) -}}
+{{- .Values.fullnameOverride | default $name | trunc 53 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "stepdown.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "stepdown.name" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{- define "stepdown.selector" -}}
+app.kubernetes.io/name: stepdown
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "stepdown.labels" -}}
+{{ include "stepdown.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "stepdown.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The file that `stepdown run --config` reads. */}}
+{{- define "stepdown.config" -}}
+{{- if ge (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds) -}}
+{{- fail (printf "lease.renewSeconds is %d and lease.durationSeconds %d: a leader must renew before its lease ends, so make renewSeconds smaller" (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds)) -}}
+{{- end -}}
+{{- $endpoint := dict -}}
+{{- with .Values.metricsEndpoint -}}
+{{- if .url -}}
+{{- $endpoint = pick . "url" "allowedCIDRs" "namespaceSelector" "timeout" "limits" -}}
+{{- with .auth.secretName -}}
+{{- $_ := set $endpoint "auth" (dict "secretRef" (dict "name" .)) -}}
+{{- end -}}
+{{- with .ca -}}
+{{- $_ := set $endpoint "ca" . -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- dict
+  "namespaces" .Values.watchNamespaces
+  "leaseNamespace" .Release.Namespace
+  "metricsEndpoint" (ternary $endpoint nil (not (empty $endpoint)))
+  "logLevel" .Values.logLevel
+  "logFormat" .Values.logFormat
+  "metricsAddress" "0.0.0.0:8080"
+  "lease" (dict
+    "name" (include "stepdown.name" .)
+    "durationSeconds" .Values.lease.durationSeconds
+    "renewSeconds" .Values.lease.renewSeconds)
+  | toPrettyJson -}}
+{{- end -}}

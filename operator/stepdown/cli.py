@@ -1,0 +1,85 @@
+"""The command line: parses, calls one function, prints.
+
+Each command imports what it needs when it runs, so that `--help` and shell completion answer at once: kopf and
+the Kubernetes client alone take a second.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Steps services down a ladder of operating levels when they cannot keep their objectives, and back up.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from stepdown import __version__
+
+        typer.echo(f"stepdown {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def lint(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests: YAML, one or more objects each.")],
+) -> None:
+    """Check manifests without a cluster."""
+    from stepdown.lint import lint as find
+
+    findings = find(str(file) for file in files)
+    for finding in findings:
+        typer.echo(str(finding), err=finding.note)
+    if any(not finding.note for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def crd(
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="DIR", help="Write the generated files under a directory.")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option("--check", metavar="DIR", help="Name each file that differs; exit 1 if any does.")
+    ] = None,
+) -> None:
+    """Print the CRDs, or write or check all generated files."""
+    from stepdown.api import crd as generator
+
+    if write is not None and check is not None:
+        raise typer.BadParameter("--write and --check exclude each other: give one")
+    if write is not None:
+        for path in generator.write(write):
+            typer.echo(f"wrote {write / path}")
+    elif check is not None:
+        stale = generator.drift(check)
+        for path in stale:
+            typer.echo(f"{check / path} is not what the models say. Run: stepdown crd --write {check}")
+        if stale:
+            raise typer.Exit(1)
+    else:
+        typer.echo("---\n".join(generator.to_yaml(document) for document in generator.crds()), nl=False)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The operator's rights: exactly the verbs that it sends, and those of a feature only where it is on."""
+
+import pytest
+
+ALWAYS = {
+    "stepdown.dev/degradationpolicies": "get list watch patch",
+    "stepdown.dev/degradationpolicies/status": "patch",
+    "events": "create patch",
+}
+CLUSTER_SCOPED = {
+    "stepdown.dev/metricsendpoints": "get list watch",
+    "namespaces": "get list watch",
+}
+OWN_NAMESPACE = {
+    "coordination.k8s.io/leases": "create",
+    "coordination.k8s.io/leases [stepdown]": "get update patch",
+}
+WORKLOADS = {"apps/deployments": "get", "apps/statefulsets": "get"}
+PODS = {"pods": "get list"}
+SCALE = {
+    **WORKLOADS,
+    "apps/deployments/scale": "get patch",
+    "apps/statefulsets/scale": "get patch",
+    "autoscaling/horizontalpodautoscalers": "get list",
+    "keda.sh/scaledobjects": "get list",
+}
+EVERY_FEATURE = {
+    **SCALE,
+    "autoscaling/horizontalpodautoscalers": "get list patch",
+    "keda.sh/scaledobjects": "get list patch",
+    "configmaps": "get patch",
+    "services": "get patch",
+    **PODS,
+}
+FEATURES = ("scale", "flags", "route", "hpa", "keda", "probes")
+
+
+def only(*features):
+    return {"features": {name: name in features for name in FEATURES}}
+
+
+def rights(role):
+    """`group/resource [names]` to verbs."""
+    found = {}
+    for rule in role["rules"]:
+        names = f" [{' '.join(rule['resourceNames'])}]" if "resourceNames" in rule else ""
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                key = f"{group}/{resource}{names}".lstrip("/")
+                assert key not in found, f"{key} is granted twice"
+                found[key] = " ".join(rule["verbs"])
+    return found
+
+
+def roles(objects):
+    """Rights by `kind namespace/name` of each role."""
+    return {
+        f"{obj['kind']} {obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}": rights(obj)
+        for obj in objects
+        if obj["kind"] in ("Role", "ClusterRole")
+    }
+
+
+def subjects(objects):
+    """Who is bound to what, by `kind namespace/name` of each binding."""
+    return {
+        f"{obj['kind']} {obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}": (
+            f"{obj['roleRef']['kind']} {obj['roleRef']['name']}",
+            [f"{subject['kind']} {subject['namespace']}/{subject['name']}" for subject in obj["subjects"]],
+        )
+        for obj in objects
+        if obj["kind"] in ("RoleBinding", "ClusterRoleBinding")
+    }
+
+
+PEOPLE = {
+    "ClusterRole /stepdown-view": {"stepdown.dev/degradationpolicies": "get list watch"},
+    "ClusterRole /stepdown-edit": {"stepdown.dev/degradationpolicies": "create update patch delete deletecollection"},
+}
+
+
+def test_by_default_the_operator_has_exactly_the_rights_of_all_features_everywhere(render):
+    assert roles(render()) == {
+        "ClusterRole /stepdown": {**CLUSTER_SCOPED, **ALWAYS, **EVERY_FEATURE},
+        "Role stepdown-system/stepdown-own": OWN_NAMESPACE,
+        **PEOPLE,
+    }
+
+
+def test_with_watch_namespaces_the_rights_on_workloads_are_in_just_these(render):
+    assert roles(render({"watchNamespaces": ["shop", "payments"]})) == {
+        "ClusterRole /stepdown": CLUSTER_SCOPED,
+        "Role shop/stepdown": {**ALWAYS, **EVERY_FEATURE},
+        "Role payments/stepdown": {**ALWAYS, **EVERY_FEATURE},
+        "Role stepdown-system/stepdown-own": OWN_NAMESPACE,
+        **PEOPLE,
+    }
+
+
+def test_each_role_is_bound_to_the_operators_account_and_nobody_else(render):
+    account = ["ServiceAccount stepdown-system/stepdown"]
+    assert subjects(render({"watchNamespaces": ["shop"]})) == {
+        "ClusterRoleBinding /stepdown": ("ClusterRole stepdown", account),
+        "RoleBinding shop/stepdown": ("Role stepdown", account),
+        "RoleBinding stepdown-system/stepdown-own": ("Role stepdown-own", account),
+    }
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ([], {}),
+        (["scale"], SCALE),
+        (["scale", "hpa"], {**SCALE, "autoscaling/horizontalpodautoscalers": "get list patch"}),
+        (["scale", "keda"], {**SCALE, "keda.sh/scaledobjects": "get list patch"}),
+        (["hpa", "keda"], {}),
+        (["flags"], {"configmaps": "get patch"}),
+        (["route"], {**WORKLOADS, **PODS, "services": "get patch"}),
+        (["probes"], {**WORKLOADS, **PODS}),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, list) else "",
+)
+def test_a_feature_brings_its_rights_and_takes_them_away(render, features, expected):
+    assert roles(render(only(*features)))["ClusterRole /stepdown"] == {**CLUSTER_SCOPED, **ALWAYS, **expected}
+
+
+def test_the_operator_reads_just_the_secrets_that_are_named(render):
+    endpoint = {
+        "auth": {"secretName": "prometheus-token"},
+        "extraSecrets": ["mimir-token", "prometheus-token"],
+    }
+    assert roles(render({"metricsEndpoint": endpoint}))["Role stepdown-system/stepdown-own"] == {
+        **OWN_NAMESPACE,
+        "secrets [mimir-token prometheus-token]": "get",
+    }
+
+
+def test_nobody_is_given_the_status_of_policies_because_it_holds_the_ledger(render):
+    people = {name: found for name, found in roles(render()).items() if name in PEOPLE}
+    assert not any("degradationpolicies/status" in found for found in people.values())
+
+
+@pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["shop"]}])
+def test_no_right_is_a_wildcard(render, values):
+    granted = " ".join(f"{key} {verbs}" for found in roles(render(values)).values() for key, verbs in found.items())
+    assert "*" not in granted
+
+
+def test_rights_on_policies_join_the_clusters_own_roles_as_far_as_wanted(render):
+    def joined(values):
+        return {
+            obj["metadata"]["name"]: sorted(
+                label.rpartition("-to-")[2] for label in obj["metadata"]["labels"] if "aggregate-to-" in label
+            )
+            for obj in render(values)
+            if obj["kind"] == "ClusterRole" and obj["metadata"]["name"] != "stepdown"
+        }
+
+    assert joined({}) == {"stepdown-view": ["admin", "edit", "view"], "stepdown-edit": ["admin", "edit"]}
+    assert joined({"rbac": {"aggregateTo": {"edit": False}}}) == {
+        "stepdown-view": ["admin", "edit", "view"],
+        "stepdown-edit": ["admin"],
+    }
+    assert joined({"rbac": {"aggregateTo": {"view": False, "edit": False, "admin": False}}}) == {}
+
+
+def test_rights_can_be_left_to_others(render):
+    objects = render({"rbac": {"create": False}})
+    assert roles(objects) == {}
+    assert subjects(objects) == {}
