@@ -1,0 +1,192 @@
+"""The real thing for tests: one plane, one Prometheus, one release and one operator a session; a namespace a test.
+
+Fixtures to use:
+
+- `shop`: a Shop (plane.shop) in a namespace of its own, with a MetricsSource that Prometheus scrapes every second.
+- `operator`: the running operator, leading; a test may stop, kill or pause it, the next test gets a new one.
+- `replicas`: a factory of further Operators over the same release, killed at the end of the test.
+- `plane`, `prometheus`, `release`: the session's; leave them as they were.
+- `api`, `kubectl`, `helm`: as administrator. `namespace` and `source` where a Shop is too much.
+
+Everything is stopped at the end, on Ctrl-C too. A failing test's report has the logs.
+"""
+
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plane.api import Api, ApiError
+from plane.control_plane import ControlPlane
+from plane.metrics_source import MetricsSource
+from plane.operator import Operator
+from plane.processes import wait_for
+from plane.prometheus import Prometheus
+from plane.release import Release
+from plane.shop import POLICY, Shop
+from plane.tools import Tool, helm_for, kubectl_for
+
+_numbers = itertools.count(1)
+_logs: dict[str, Callable[[], str]] = {}
+"""What a failing test's report shows: title to text."""
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of the session's programs."""
+    return tmp_path_factory.mktemp("plane")
+
+
+@pytest.fixture(scope="session")
+def plane(session_folder: Path) -> Iterator[ControlPlane]:
+    """The control plane. `nobody-token` is a user without any right."""
+    plane = ControlPlane(session_folder / "plane", users=(("nobody-token", "nobody", ""),))
+    try:
+        plane.start()
+        for process in plane.processes:
+            _logs[process.name] = lambda process=process: process.tail(15)
+        yield plane
+    finally:
+        plane.stop()
+
+
+@pytest.fixture(scope="session")
+def prometheus(session_folder: Path) -> Iterator[Prometheus]:
+    """Prometheus, scraping every second."""
+    prometheus = Prometheus(session_folder / "prometheus")
+    try:
+        prometheus.start()
+        assert prometheus.process is not None
+        _logs["prometheus"] = prometheus.process.tail
+        yield prometheus
+    finally:
+        prometheus.resume()
+        prometheus.stop()
+
+
+@pytest.fixture(scope="session")
+def release(plane: ControlPlane, prometheus: Prometheus, session_folder: Path) -> Release:
+    """The chart with its CRDs, installed once by Helm into stepdown-system."""
+    return Release(plane, session_folder / "release", prometheus.url).install()
+
+
+@pytest.fixture(scope="session")
+def _first_operator(release: Release, session_folder: Path) -> Iterator[list[Operator]]:
+    """The session's operator in a list of one, so that a new one can take its place."""
+    holder: list[Operator] = []
+    _logs["operator"] = lambda: holder[0].tail() if holder else ""
+    try:
+        yield holder
+    finally:
+        for operator in holder:
+            operator.stop()
+
+
+@pytest.fixture
+def operator(_first_operator: list[Operator], release: Release, session_folder: Path) -> Operator:
+    """The running operator, leading; a new process when a test before ended it."""
+    if not _first_operator or not _first_operator[0].running:
+        _first_operator[:] = [Operator(release, session_folder / "operator").start()]
+    _first_operator[0].resume()
+    return _first_operator[0].wait_leader()
+
+
+@pytest.fixture
+def replicas(release: Release, session_folder: Path) -> Iterator[Callable[..., Operator]]:
+    """Starts further Operators over the session's release; takes Operator's keywords, and doesn't wait.
+
+    They are stopped at the end of the test. While the session's operator leads they only stand by.
+    """
+    started: list[Operator] = []
+
+    def start(**keywords: Any) -> Operator:
+        operator = Operator(release, session_folder / "operator", **keywords).start()
+        started.append(operator)
+        _logs[operator.name] = operator.tail
+        return operator
+
+    yield start
+    for operator in started:
+        operator.resume()
+        operator.stop()
+        _logs.pop(operator.name, None)
+
+
+@pytest.fixture(scope="session")
+def api(plane: ControlPlane) -> Api:
+    """The API server as administrator."""
+    return plane.api
+
+
+@pytest.fixture(scope="session")
+def kubectl(plane: ControlPlane, session_folder: Path) -> Tool:
+    """kubectl as administrator: `kubectl("get", "dgp")` gives its output, `kubectl.refused(...)` its complaint."""
+    return kubectl_for(plane.kubeconfig(), session_folder / "home")
+
+
+@pytest.fixture(scope="session")
+def helm(plane: ControlPlane, session_folder: Path) -> Tool:
+    """Helm as administrator."""
+    return helm_for(plane.kubeconfig(), session_folder / "home")
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest, plane: ControlPlane, release: Release) -> Iterator[str]:
+    """A namespace of the test's own. At the end its policies are deleted, and what is left is let go."""
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40].strip("-")
+    name = f"{words}-{next(_numbers)}"
+    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    wait_for(f"{name} can be used", lambda: plane.api.find("ServiceAccount", "default", name) is not None)
+    yield name
+    with contextlib.suppress(ApiError):
+        _let_go(plane.api, name)
+    plane.api.delete("Namespace", name)
+
+
+@pytest.fixture
+def source(prometheus: Prometheus) -> Iterator[MetricsSource]:
+    """Series that the test sets, scraped every second. At the end they go stale, so that no other test sees them."""
+    source = MetricsSource()
+    prometheus.add_target(source.address)
+    yield source
+    source.clear()
+    before = len(source.scrapes)
+    with contextlib.suppress(TimeoutError):
+        wait_for("a last scrape", lambda: len(source.scrapes) > before + 1, timeout=5)
+    prometheus.remove_target(source.address)
+    source.stop()
+
+
+@pytest.fixture
+def shop(namespace: str, plane: ControlPlane, kubectl: Tool, source: MetricsSource) -> Iterator[Shop]:
+    """The world of one test; the operator is another fixture."""
+    shop = Shop(namespace, plane.api, kubectl, source)
+    _logs["policies"] = shop.describe
+    yield shop
+    _logs.pop("policies", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Attaches the ends of all logs to the report of a failure."""
+    report = yield
+    if report.failed:
+        for title, text in list(_logs.items()):
+            with contextlib.suppress(Exception):
+                report.sections.append((title, text()))
+    return report
+
+
+def _let_go(api: Api, namespace: str) -> None:
+    """Deletes the policies; those that aren't gone soon lose their finalizers."""
+    for policy in api.list(POLICY, namespace):
+        api.delete(POLICY, policy["metadata"]["name"], namespace)
+    with contextlib.suppress(TimeoutError):
+        wait_for("the policies are gone", lambda: not api.list(POLICY, namespace), timeout=3)
+    for policy in api.list(POLICY, namespace):
+        with contextlib.suppress(ApiError):
+            api.merge(POLICY, policy["metadata"]["name"], namespace, {"metadata": {"finalizers": None}})
