@@ -76,6 +76,42 @@ def crd(
         typer.echo("---\n".join(generator.to_yaml(document) for document in generator.crds()), nl=False)
 
 
+@app.command()
+def run(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The operator's configuration, JSON.")
+    ] = None,
+    namespace: Annotated[
+        list[str] | None, typer.Option("--namespace", "-n", help="Namespace to work in, repeatable; default all.")
+    ] = None,
+    lease_namespace: Annotated[
+        str | None, typer.Option("--lease-namespace", help="Namespace of the Lease; default the pod's own.")
+    ] = None,
+) -> None:
+    """Run the operator, in a pod or by $KUBECONFIG."""
+    import asyncio
+
+    from stepdown.adapters.api import NoCluster
+    from stepdown.controller import app as operator
+    from stepdown.controller.config import BadConfig, own_namespace, read_config
+    from stepdown.controller.logs import set_up
+
+    try:
+        settings = read_config(config)
+        if namespace:
+            settings = settings.model_copy(update={"namespaces": namespace})
+        home = own_namespace(lease_namespace, settings)
+        set_up(settings.log_level, settings.log_format)
+        code = asyncio.run(operator.run(settings, home))
+    except (BadConfig, NoCluster) as error:
+        typer.echo(f"stepdown: {error}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        typer.echo(f"stepdown: {settings.metrics_address} can't be listened on: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
 def main() -> None:
     """Runs the command line."""
     app()

@@ -32,6 +32,22 @@ def policy_path(namespace: str, name: str, subresource: str = "") -> str:
     return base + (f"/{subresource}" if subresource else "")
 
 
+def policies_path(namespace: str | None) -> str:
+    """The path of all policies of a namespace, or of the cluster. Raises Refused."""
+    scope = f"/namespaces/{_segment(namespace)}" if namespace is not None else ""
+    return f"/apis/{GROUP}/{VERSION}{scope}/degradationpolicies"
+
+
+def endpoints_path() -> str:
+    """The path of all MetricsEndpoints."""
+    return f"/apis/{GROUP}/{VERSION}/metricsendpoints"
+
+
+def secret_path(namespace: str, name: str) -> str:
+    """The path of one of the operator's own Secrets; no policy can name one. Raises Refused."""
+    return f"/api/v1/namespaces/{_segment(namespace)}/secrets/{_segment(name)}"
+
+
 def resource_of(path: str) -> str:
     """The resource of a path, with its subresource: `deployments/scale`. Never a name, so it is a bounded label."""
     parts = path.partition("?")[0].strip("/").split("/")

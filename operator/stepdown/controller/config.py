@@ -45,3 +45,16 @@ def read_config(path: Path | None) -> Config:
             where = ".".join(str(part) for part in first["loc"])
             raise BadConfig(f"{path}: {where}: {first['msg']}; correct it in the chart's values") from None
         raise BadConfig(f"{path}: {error}; give a JSON file") from None
+
+
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def own_namespace(named: str | None, config: Config) -> str:
+    """The namespace of the Lease and of the endpoints' Secrets. Raises BadConfig where nothing tells it."""
+    found = named or config.lease_namespace
+    if found is None and _POD_NAMESPACE.exists():
+        found = _POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    if not found:
+        raise BadConfig("no namespace for the Lease: outside of a pod, name one with --lease-namespace")
+    return found

@@ -16,7 +16,7 @@ from typing import Any
 from stepdown.adapters.metrics import Metrics
 from stepdown.controller.preparing import prepare
 from stepdown.controller.schedule import PENDING_INTERVAL, DueTimes, Phase, on_grid
-from stepdown.cycle import Cycle, label
+from stepdown.cycle import Cycle, label, status_of
 from stepdown.engine.observation import Missing, Observation
 from stepdown.ports import Conflict, Observer, Policy, Refused, Unknown
 from stepdown.prepared import Memory, Prepared, Problems, questions
@@ -34,6 +34,9 @@ COALESCE_SECONDS = 0.02
 
 SIDE_BY_SIDE = 16
 """Ticks under way at once."""
+
+TURN_SECONDS = 90.0
+"""Longest turn of a policy: its endpoint's time-outs, at most 60 s, and its tick."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,8 @@ class Evaluator:
         self._slots = asyncio.Semaphore(SIDE_BY_SIDE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._moved = time.monotonic()
+        metrics.evaluation_age.set_function(lambda: time.monotonic() - self._oldest())
 
     def feed(self, body: Mapping[str, Any], *, gone: bool) -> None:
         """A policy was seen as `body`, or seen to be gone. A new generation is due at once."""
@@ -97,12 +102,13 @@ class Evaluator:
             known.policy = policy
             if edited:
                 known.prepared, known.problems = prepare(policy)
-                self._schedule(key, time.time())
+                self._schedule(key, 0.0)
             return
         prepared, problems = prepare(policy)
         self._watched[key] = Watched(policy, prepared, problems)
-        self._cycle.claims.note(key, [])
-        self._schedule(key, time.time())
+        status = status_of(policy)
+        self._cycle.claims.note(key, status.ledger if status is not None else [])
+        self._schedule(key, 0.0)
 
     def _forget(self, key: str, policy: Policy) -> None:
         del self._watched[key]
@@ -110,32 +116,41 @@ class Evaluator:
         self._cycle.claims.note(key, [])
         self._metrics.forget(policy.namespace, policy.name)
 
-    def _schedule(self, key: str, due: float) -> None:
+    def _schedule(self, key: str, seconds: float) -> None:
+        """Makes a policy due in some seconds. Due times are monotonic: a wall clock that is set moves none."""
         watched = self._watched.get(key)
         if watched is not None and watched.busy:
             watched.again = True
             return
-        self._due.set(key, due)
+        self._due.set(key, time.monotonic() + seconds)
         self._wake.set()
 
     @property
-    def lateness(self) -> float:
-        """By how many of its intervals the most overdue policy is late; above 2 something is stuck."""
+    def is_moving(self) -> bool:
+        """Whether evaluations are moving: one has ended lately, or none was due.
+
+        However slow Prometheus or the API server are, a turn ends by its deadlines, so that only a loop that is
+        stuck stops this.
+        """
         now = time.monotonic()
-        return max(((now - w.evaluated - 10) / w.interval for w in self._watched.values()), default=0.0)
+        overdue = min((w.evaluated + 3 * w.interval for w in self._watched.values()), default=now)
+        return now < max(overdue, self._moved) + TURN_SECONDS
+
+    def _oldest(self) -> float:
+        return min((w.evaluated for w in list(self._watched.values())), default=time.monotonic())
 
     async def run(self) -> None:
         """Turns until `stop`."""
         while not self._stopping:
             first = self._due.next()
             self._wake.clear()
-            wait = 1.0 if first is None else min(1.0, first - time.time())
+            wait = 1.0 if first is None else min(1.0, first - time.monotonic())
             if wait > 0:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
             batches: dict[str, list[str]] = {}
-            for key in self._due.pop(time.time() + COALESCE_SECONDS):
+            for key in self._due.pop(time.monotonic() + COALESCE_SECONDS):
                 watched = self._watched[key]
                 watched.busy = True
                 batches.setdefault(watched.endpoint, []).append(key)
@@ -143,8 +158,6 @@ class Evaluator:
                 task = asyncio.create_task(self._batch(keys))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            oldest = min((w.evaluated for w in self._watched.values()), default=time.monotonic())
-            self._metrics.evaluation_age.set(time.monotonic() - oldest)
 
     async def stop(self, patience: float = 1.0) -> None:
         """Starts nothing more; what is under way gets `patience` seconds to end at a place where it may stop."""
@@ -189,10 +202,11 @@ class Evaluator:
             self._metrics.failures.labels(type(error).__name__).inc()
         finally:
             watched.busy = False
-            watched.evaluated = time.monotonic()
+            watched.evaluated = self._moved = time.monotonic()
             if self._watched.get(key) is watched and not self._stopping:
                 again, watched.again = watched.again, False
-                self._schedule(key, time.time() if again else self._next(watched, observations, retry=retry))
+                due_in = 0.0 if again else self._next(watched, observations, retry=retry) - time.time()
+                self._schedule(key, due_in)
 
     async def _tick_once(self, watched: Watched, observations: dict[str, Observation]) -> bool:
         """One tick; whether it must be looked at again soon."""

@@ -58,6 +58,11 @@ class Lease:
         self._last_good = float("-inf")
         self.epoch = 0
 
+    @property
+    def name(self) -> str:
+        """`namespace/name`."""
+        return f"{self._namespace}/{self._name}"
+
     def is_leader(self) -> bool:
         """Whether we may write now."""
         return self._clock() < self._last_good + self._duration * BELIEVED_PART
@@ -92,7 +97,7 @@ class Lease:
                     log.error("the lease is held by %s now", str(spec.get("holderIdentity"))[:100])
                     self._last_good = float("-inf")
                     return
-                await self._api.patch(self._path, _replacing(found, self._spec(self.epoch)))
+                await self._api.patch(self._path, _replacing(found, self._spec(self.epoch, spec.get("acquireTime"))))
                 self._last_good = started
             except Conflict:
                 continue
@@ -155,13 +160,14 @@ class Lease:
         self.epoch = epoch
         return True
 
-    def _spec(self, epoch: int) -> dict[str, Any]:
-        now = format_timestamp(time.time()).replace("Z", ".000000Z")
+    def _spec(self, epoch: int, acquired: Any = None) -> dict[str, Any]:
+        """Times are for people and other tools; the fraction keeps two renewals in a second from being equal."""
+        now = f"{format_timestamp(time.time())[:-1]}.{int(self._clock() * 1e6) % 1_000_000:06d}Z"
         return {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": max(1, round(self._duration)),
-            "acquireTime": now,
-            "renewTime": f"{now[:-8]}{int(self._clock() * 1e6) % 1_000_000:06d}Z",
+            "acquireTime": acquired or now,
+            "renewTime": now,
             "leaseTransitions": epoch,
         }
 

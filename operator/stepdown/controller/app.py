@@ -1,0 +1,222 @@
+"""The operator as one process: it stands by until it leads, and then watches, evaluates and writes.
+
+Ending it changes nothing in the cluster. A leadership has a number (the epoch), an evaluator and a feeder of its
+own; when it is lost all of them end, nothing more is written, and the process stands by again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from stepdown import __version__
+from stepdown.adapters.api import Api
+from stepdown.adapters.cluster import KubernetesCluster
+from stepdown.adapters.journal import KubernetesJournal
+from stepdown.adapters.metrics import Metrics
+from stepdown.adapters.paths import endpoints_path, object_path, policies_path
+from stepdown.adapters.pods import PodsObserver
+from stepdown.controller.config import Config
+from stepdown.controller.endpoints import Endpoints
+from stepdown.controller.evaluator import Evaluator
+from stepdown.controller.feeder import Feeder
+from stepdown.controller.lease import Lease
+from stepdown.controller.server import Server
+from stepdown.cycle import Cycle
+from stepdown.ports import Object, Refused, Unknown
+from stepdown.prepared import Claims
+
+log = logging.getLogger("stepdown.app")
+
+RETRY_SECONDS = 3.0
+"""Pause before something that is needed at the start is looked for again."""
+
+PAGE = "500"
+"""Objects in one page of a list."""
+
+STARVED_SECONDS = 30.0
+"""The loop is dead when nothing of it has run for so long."""
+
+
+async def run(config: Config, lease_namespace: str) -> int:
+    """Runs until SIGTERM or SIGINT; gives the exit code. Raises NoCluster, and OSError for a taken port."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    api, lease_api = await Api.connect(), await Api.connect()
+    try:
+        await Operator(config, lease_namespace, api, lease_api, stop).run()
+    finally:
+        await api.close()
+        await lease_api.close()
+    return 0
+
+
+class Operator:
+    """One replica. The lease has an Api of its own, so that it never queues behind other calls."""
+
+    def __init__(self, config: Config, lease_namespace: str, api: Api, lease_api: Api, stop: asyncio.Event) -> None:
+        self._config = config
+        self._namespace = lease_namespace
+        self._api = api
+        self._stop = stop
+        self._identity = f"{socket.gethostname()[:80]}_{uuid4()}"
+        self._lease = Lease(
+            lease_api,
+            lease_namespace,
+            config.lease.name,
+            self._identity,
+            duration=config.lease.duration_seconds,
+            renew_every=config.lease.renew_seconds,
+        )
+        self._metrics = Metrics()
+        self._beat = time.monotonic()
+        self._evaluator: Evaluator | None = None
+        api.guard = self._lease.guard
+        api.on_write = lambda resource: self._metrics.writes.labels(resource).inc()
+
+    async def run(self) -> None:
+        """Stands by and leads in turn, until it is told to stop."""
+        where = ", ".join(self._config.namespaces) or "all namespaces"
+        log.info("stepdown %s: %s of %s, lease %s", __version__, where, self._api.host, self._lease.name)
+        server = Server(self._config.metrics_address, self._metrics.registry, self._is_alive, self._is_ready)
+        beating = asyncio.create_task(self._keep_beating())
+        try:
+            while not self._stop.is_set():
+                acquiring = asyncio.create_task(self._lease.acquire())
+                await self._first(acquiring)
+                if not acquiring.cancelled() and acquiring.done():
+                    await self._lead(acquiring.result())
+        finally:
+            beating.cancel()
+            server.stop()
+
+    async def _lead(self, epoch: int) -> None:
+        log.info("leading, epoch %d", epoch)
+        holding = asyncio.create_task(self._lease.hold())
+        working = asyncio.create_task(self._work(epoch))
+        self._metrics.leader.set(1)
+        try:
+            await self._first(holding, working)
+            if working.done() and not working.cancelled() and (error := working.exception()) is not None:
+                log.error("the evaluator ended", exc_info=error)
+        finally:
+            self._metrics.leader.set(0)
+            await self._lease.release()
+            log.info("not leading any more")
+
+    async def _work(self, epoch: int) -> None:
+        """Watches, evaluates and tells, until it is cancelled."""
+        cluster, journal = KubernetesCluster(self._api), KubernetesJournal(self._api, self._identity)
+        endpoints = Endpoints(
+            self._api,
+            PodsObserver(cluster),
+            default=self._config.metrics_endpoint,
+            namespace=self._namespace,
+            refused=await asyncio.to_thread(_addresses_of, self._api.host),
+            on_request=self._metrics.queries.inc,
+        )
+        evaluator = Evaluator(Cycle(cluster, journal, Claims(), epoch), endpoints, self._metrics, endpoints.problems)
+        see = partial(_see, evaluator, endpoints)
+        await self._fill(see)
+        feeder = Feeder(self._config.namespaces, partial(_hand_over, asyncio.get_running_loop(), see))
+        telling = asyncio.create_task(journal.run())
+        self._evaluator = evaluator
+        feeder.start()
+        try:
+            await evaluator.run()
+        finally:
+            feeder.stop()
+            self._evaluator = None
+            await evaluator.stop()
+            telling.cancel()
+            endpoints.close()
+
+    async def _fill(self, see: partial[None]) -> None:
+        """Everything is seen once before anything is evaluated: which fields are held is known only from all."""
+        namespaces: list[str] | list[None] = self._config.namespaces or [None]
+        lists = [("namespaces", object_path("", "Namespace")), ("metricsendpoints", endpoints_path())]
+        lists += [("degradationpolicies", policies_path(namespace)) for namespace in namespaces]
+        for plural, path in lists:
+            for obj in await self._list(plural, path):
+                see(plural, obj, False)
+
+    async def _list(self, plural: str, path: str) -> list[Object]:
+        while True:
+            try:
+                found: list[Object] = []
+                after = ""
+                while True:
+                    page = await self._api.get(path, limit=PAGE, **({"continue": after} if after else {}))
+                    found += page.get("items") or []
+                    after = str(page["metadata"].get("continue") or "")
+                    if not after:
+                        return found
+            except Refused as error:
+                log.warning("%s can't be listed: %s; %s", plural, error.message, _cure(error.status))
+            except Unknown as error:
+                log.warning("%s can't be listed: %s", plural, error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _first(self, *tasks: asyncio.Task[Any]) -> None:
+        """Waits for the first of some tasks or for being told to stop, and cancels the others."""
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, stopping):
+            task.cancel()
+        await asyncio.wait([*tasks, stopping])
+
+    async def _keep_beating(self) -> None:
+        while True:
+            self._beat = time.monotonic()
+            await asyncio.sleep(1.0)
+
+    def _is_alive(self) -> bool:
+        evaluator = self._evaluator
+        return self._is_ready() and (evaluator is None or evaluator.is_moving)
+
+    def _is_ready(self) -> bool:
+        return time.monotonic() - self._beat < STARVED_SECONDS
+
+
+def _see(evaluator: Evaluator, endpoints: Endpoints, plural: str, obj: Mapping[str, Any], gone: bool) -> None:
+    match plural:
+        case "namespaces":
+            endpoints.see_namespace(obj, gone=gone)
+        case "metricsendpoints":
+            endpoints.see_endpoint(obj, gone=gone)
+        case _:
+            evaluator.feed(obj, gone=gone)
+
+
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, see: partial[None], plural: str, obj: Mapping[str, Any], gone: bool
+) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and so has everything that could be told
+        loop.call_soon_threadsafe(see, plural, obj, gone)
+
+
+def _cure(status: int) -> str:
+    if status == 404:
+        return "install the CRDs: helm install, or stepdown crd | kubectl apply -f -"
+    if status in (401, 403):
+        return "give the operator's ServiceAccount the chart's roles"
+    return "it is tried again"
+
+
+def _addresses_of(url: str) -> list[str]:
+    """The API server's addresses, by its name and by its Service."""
+    names = [urlsplit(url).hostname, os.environ.get("KUBERNETES_SERVICE_HOST")]
+    found: dict[str, None] = {}
+    for name in names:
+        with contextlib.suppress(OSError):
+            found |= {str(info[4][0]): None for info in socket.getaddrinfo(name, None)} if name else {}
+    return list(found)
