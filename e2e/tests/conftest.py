@@ -86,13 +86,23 @@ def _first_operator(release: Release, session_folder: Path) -> Iterator[list[Ope
             operator.stop()
 
 
+@pytest.fixture(scope="session")
+def lead(_first_operator: list[Operator], release: Release, session_folder: Path) -> Callable[[], Operator]:
+    """Makes sure that the session's operator runs and leads, and gives it: for fixtures that outlive a test."""
+
+    def lead() -> Operator:
+        if not _first_operator or not _first_operator[0].running:
+            _first_operator[:] = [Operator(release, session_folder / "operator").start()]
+        _first_operator[0].resume()
+        return _first_operator[0].wait_leader()
+
+    return lead
+
+
 @pytest.fixture
-def operator(_first_operator: list[Operator], release: Release, session_folder: Path) -> Operator:
+def operator(lead: Callable[[], Operator]) -> Operator:
     """The running operator, leading; a new process when a test before ended it."""
-    if not _first_operator or not _first_operator[0].running:
-        _first_operator[:] = [Operator(release, session_folder / "operator").start()]
-    _first_operator[0].resume()
-    return _first_operator[0].wait_leader()
+    return lead()
 
 
 @pytest.fixture
@@ -134,40 +144,85 @@ def helm(plane: ControlPlane, session_folder: Path) -> Tool:
     return helm_for(plane.kubeconfig(), session_folder / "home")
 
 
+@pytest.fixture(scope="session")
+def open_namespace(plane: ControlPlane, release: Release) -> Callable[[str], contextlib.AbstractContextManager[str]]:
+    """A factory: `with open_namespace("walk") as name`, for fixtures that outlive a test."""
+
+    @contextlib.contextmanager
+    def opened(title: str) -> Iterator[str]:
+        words = re.sub(r"[^a-z0-9]+", "-", title.removeprefix("test_").lower()).strip("-")[:40].strip("-")
+        name = f"{words}-{next(_numbers)}"
+        plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        wait_for(f"{name} can be used", lambda: plane.api.find("ServiceAccount", "default", name) is not None)
+        try:
+            yield name
+        finally:
+            with contextlib.suppress(ApiError):
+                _let_go(plane.api, name)
+            plane.api.delete("Namespace", name)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def open_source(prometheus: Prometheus) -> Callable[[], contextlib.AbstractContextManager[MetricsSource]]:
+    """A factory: `with open_source() as source`, for fixtures that outlive a test."""
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[MetricsSource]:
+        source = MetricsSource()
+        prometheus.add_target(source.address)
+        try:
+            yield source
+        finally:
+            source.clear()
+            before = len(source.scrapes)
+            with contextlib.suppress(TimeoutError):
+                wait_for("a last scrape", lambda: len(source.scrapes) > before + 1, timeout=5)
+            prometheus.remove_target(source.address)
+            source.stop()
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def open_shop(
+    plane: ControlPlane, kubectl: Tool, open_namespace: Any, open_source: Any
+) -> Callable[[str], contextlib.AbstractContextManager[Shop]]:
+    """A factory: `with open_shop("walk") as shop`, for fixtures that outlive a test."""
+
+    @contextlib.contextmanager
+    def opened(title: str) -> Iterator[Shop]:
+        with open_namespace(title) as namespace, open_source() as source:
+            shop = Shop(namespace, plane.api, kubectl, source)
+            _logs[f"policies in {namespace}"] = shop.describe
+            try:
+                yield shop
+            finally:
+                del _logs[f"policies in {namespace}"]
+
+    return opened
+
+
 @pytest.fixture
-def namespace(request: pytest.FixtureRequest, plane: ControlPlane, release: Release) -> Iterator[str]:
+def namespace(request: pytest.FixtureRequest, open_namespace: Any) -> Iterator[str]:
     """A namespace of the test's own. At the end its policies are deleted, and what is left is let go."""
-    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")[:40].strip("-")
-    name = f"{words}-{next(_numbers)}"
-    plane.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    wait_for(f"{name} can be used", lambda: plane.api.find("ServiceAccount", "default", name) is not None)
-    yield name
-    with contextlib.suppress(ApiError):
-        _let_go(plane.api, name)
-    plane.api.delete("Namespace", name)
+    with open_namespace(request.node.name) as name:
+        yield name
 
 
 @pytest.fixture
-def source(prometheus: Prometheus) -> Iterator[MetricsSource]:
+def source(open_source: Any) -> Iterator[MetricsSource]:
     """Series that the test sets, scraped every second. At the end they go stale, so that no other test sees them."""
-    source = MetricsSource()
-    prometheus.add_target(source.address)
-    yield source
-    source.clear()
-    before = len(source.scrapes)
-    with contextlib.suppress(TimeoutError):
-        wait_for("a last scrape", lambda: len(source.scrapes) > before + 1, timeout=5)
-    prometheus.remove_target(source.address)
-    source.stop()
+    with open_source() as source:
+        yield source
 
 
 @pytest.fixture
-def shop(namespace: str, plane: ControlPlane, kubectl: Tool, source: MetricsSource) -> Iterator[Shop]:
-    """The world of one test; the operator is another fixture."""
-    shop = Shop(namespace, plane.api, kubectl, source)
-    _logs["policies"] = shop.describe
-    yield shop
-    _logs.pop("policies", None)
+def shop(request: pytest.FixtureRequest, open_shop: Any) -> Iterator[Shop]:
+    """The world of one test, with a namespace and a source of its own; the operator is another fixture."""
+    with open_shop(request.node.name) as shop:
+        yield shop
 
 
 @pytest.hookimpl(wrapper=True)
