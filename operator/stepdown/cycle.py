@@ -6,7 +6,7 @@ ports behind it. Observing comes first and for all due policies at once, so obse
 `tick` refuses nothing for good: whatever goes wrong is reported in the status and met again at the next tick.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,13 @@ from stepdown.actions.planning import Plan
 from stepdown.api.policy import Mode
 from stepdown.api.status import EntryState, PolicyStatus
 from stepdown.engine.decide import NO_LEVELS, Decision, after_gap, decide, initial_state
-from stepdown.engine.fields import KINDS, FieldChange, Ref, Target
-from stepdown.engine.ledger import Fact, FieldKey, Moment, target_of
+from stepdown.engine.fields import FieldChange, Ref
+from stepdown.engine.ledger import FieldKey, Moment, target_of
 from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import EventReason, Problem, Reason
-from stepdown.engine.report import Report, render
-from stepdown.engine.rivals import cure, manager_of
-from stepdown.ports import Cluster, Event, Journal, Policy
+from stepdown.engine.report import Report, render, with_transition
+from stepdown.news import News
+from stepdown.ports import Cluster, Event, Journal, Policy, Refused
 from stepdown.prepared import Claims, Memory, Prepared, Problems
 from stepdown.writer import Objects, Writer
 
@@ -67,13 +67,14 @@ class Cycle:
             self._tell_once(policy, memory, EventReason.POLICY_NOT_READY, text)
             return policy
         self.claims.note(label(policy), status.ledger)
-        if status.ledger and status.epoch != self.epoch:
+        held_still = prepared is not None and prepared.spec.suspend and not policy.deleting
+        if status.ledger and status.epoch != self.epoch and not held_still:
             objects = await self._targets(policy, status)
             policy, status = await self._writer.claim(policy, status, objects, self.epoch)
         if policy.deleting:
             return await self._finish(policy, status, memory, now)
         if prepared is None:
-            return await self._report_broken(policy, status, memory, now, problems)
+            return await self._report_broken(policy, status, now, problems)
         return await self._evaluate(policy, status, prepared, observations, memory, now)
 
     async def _evaluate(
@@ -87,7 +88,7 @@ class Cycle:
     ) -> Policy:
         spec, ladder = prepared.spec, prepared.ladder
         before = status.state or initial_state(ladder)
-        if memory.looked_at is None or now - memory.looked_at > 2 * spec.interval + 5:
+        if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * spec.interval + 5:
             before = after_gap(before, now)
         memory.looked_at = now
         decision, state = decide(ladder, before, observations, now)
@@ -95,7 +96,11 @@ class Cycle:
         wanted: dict[FieldKey, FieldChange] = {}
         objects: Objects = {}
         if decision.level or decision.is_transition or status.ledger or _verification_due(policy, memory, now):
-            snapshot = await self._snapshot(policy, prepared, status)
+            try:
+                snapshot = await self._snapshot(policy, prepared, status)
+            except Refused as error:
+                text = f"{error.message}; give the operator that right: nothing is changed until then"
+                return await self._report_broken(policy, status, now, ((Problem.FORBIDDEN, text),))
             objects = {(ref.kind, ref.name): obj for ref, obj in snapshot.items() if ref.name is not None}
             plan = Plan(label(policy), spec, status.ledger, snapshot, self.claims.holder)
             unavailable = NO_LEVELS
@@ -105,6 +110,9 @@ class Cycle:
             wanted = plan.wanted(decision.level) if acting else {}
             memory.issues = plan.issues + plan.conflicts
             memory.verified_at, memory.verified_generation = now, policy.generation
+        left, entered = ladder.steps[decision.came_from].name, ladder.steps[decision.level].name
+        if decision.is_transition:
+            status = with_transition(status, decision, left, entered, now)
         suspended = decision.reason is Reason.SUSPENDED
         pending: set[int] = set()
         contested: list[str] = []
@@ -116,9 +124,9 @@ class Cycle:
             policy, status = done.policy, done.status
             pending = {wanted[key].level for key in done.pending if key in wanted}
             memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
-            for write in done.applied:
-                self._tell_written(policy, write.target, list(write.texts), decision, restores=write.restores)
-            contested = self._tell_facts(policy, done.facts, objects)
+            news = News(self.journal, policy)
+            news.written(done.applied, decision)
+            contested = news.found(done.facts, objects)
         elif not suspended:
             memory.rejected = []
         reached = _reached(decision.level, pending, memory) if acting else 0
@@ -130,7 +138,7 @@ class Cycle:
             reached=ladder.steps[reached].name,
             is_full=reached == 0,
             decision=decision,
-            decided=ladder.steps[decision.level].name,
+            decided=entered,
             state=state,
             observing=not acting,
             problems=_problems(prepared, memory, decision),
@@ -138,35 +146,27 @@ class Cycle:
             ledger=status.ledger,
             restoring=not suspended and any((target_of(e), e.path) not in wanted for e in status.ledger),
             contested=_contested(status, contested),
-            transition=(ladder.steps[decision.came_from].name, ladder.steps[decision.level].name)
-            if decision.is_transition
-            else None,
             budgets=_budgets(prepared, decision),
         )
         return await self._store(policy, status, report)
 
     async def _store(self, policy: Policy, status: PolicyStatus, report: Report) -> Policy:
+        before = status_of(policy) or PolicyStatus()
         after = render(status, report)
-        if after != status_of(policy):
+        if after != before:
             policy = await self.journal.store(policy, after)
         self.claims.note(label(policy), after.ledger)
-        decision = report.decision
-        if decision is not None and decision.is_transition:
-            down = decision.level > decision.came_from
-            reason = EventReason.LEVEL_ENTERED if down else EventReason.LEVEL_LEFT
-            if report.observing:
-                reason = EventReason.WOULD_ENTER
-            self.journal.tell(policy, Event(reason, decision.message, warning=down))
+        news = News(self.journal, policy)
+        if report.decision is not None and report.decision.is_transition:
+            news.moved(report.decision, observing=report.observing)
+        news.changed(before, after)
         if policy.has_finalizer and not after.ledger:
             policy = await self.journal.set_finalizer(policy, present=False)
-            self.journal.tell(policy, Event(EventReason.RESTORE_VERIFIED, "nothing is held any more"))
+            news.restored()
         return policy
 
-    async def _report_broken(
-        self, policy: Policy, status: PolicyStatus, memory: Memory, now: float, problems: Problems
-    ) -> Policy:
-        """A spec that can't be understood: said in the status, and everything applied stays."""
-        self._tell_once(policy, memory, EventReason.POLICY_NOT_READY, problems[0][1] if problems else "")
+    async def _report_broken(self, policy: Policy, status: PolicyStatus, now: float, problems: Problems) -> Policy:
+        """Nothing can be decided: said in the status, and everything applied stays."""
         report = Report(
             generation=policy.generation,
             now=now,
@@ -181,7 +181,6 @@ class Cycle:
             ledger=status.ledger,
             restoring=False,
             contested=_contested(status, []),
-            transition=None,
             budgets={},
         )
         return await self._store(policy, status, report)
@@ -197,17 +196,18 @@ class Cycle:
             objects = await self._targets(policy, status)
             done = await self._writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
             policy, status = done.policy, done.status
-            self._tell_facts(policy, done.facts, objects)
+            news = News(self.journal, policy)
+            news.written(done.applied, None)
+            news.found(done.facts, objects)
             if status != status_of(policy):
                 policy = await self.journal.store(policy, status)
             if status.ledger:
                 memory.restoring_since = memory.restoring_since or now
                 if now - memory.restoring_since < RESTORE_DEADLINE_SECONDS:
                     return policy
-                text = "not restored by the deadline, do it by hand: " + " ; ".join(done.lines)
-                self.journal.tell(policy, Event(EventReason.RESTORE_INCOMPLETE, text, warning=True))
+                news.gave_up(done.lines)
         if not status.ledger and not ending:
-            self.journal.tell(policy, Event(EventReason.RESTORE_VERIFIED, "nothing is held any more"))
+            News(self.journal, policy).restored()
         self.claims.note(label(policy), [])
         return await self.journal.set_finalizer(policy, present=False)
 
@@ -225,28 +225,6 @@ class Cycle:
         refs = dict.fromkeys(Ref(entry.target.kind, entry.target.name) for entry in status.ledger)
         found = await self.cluster.read(policy.namespace, list(refs))
         return {(r.kind, r.name or ""): obj if isinstance(obj, dict) else None for r, obj in found.items()}
-
-    def _tell_written(
-        self, policy: Policy, target: Target, paths: Sequence[str], decision: Decision, *, restores: bool
-    ) -> None:
-        reason, verb = (EventReason.RESTORED, "put back") if restores else (EventReason.ACTION_APPLIED, "set")
-        text = f"{target.kind} {target.name}: {', '.join(paths)} {verb}; {decision.message}"
-        self.journal.tell(policy, Event(reason, text, about=target))
-
-    def _tell_facts(self, policy: Policy, facts: Sequence[Fact], objects: Objects) -> list[str]:
-        """Tells what the writer found; gives the contested ones with the rival's name and the cure."""
-        contested = []
-        for fact in facts:
-            text, target = fact.message, fact.target
-            if fact.reason is EventReason.CONTESTED:
-                obj = objects.get((target.kind, target.name))
-                manager = manager_of(obj, fact.path) if obj is not None else "somebody"
-                remedy = cure(manager, KINDS[target.kind].group, target.kind, target.name, fact.path)
-                text = f"{text}. Written by {manager}. {remedy}"
-                contested.append(text)
-            about = target if fact.reason is not EventReason.ORPHANED else None
-            self.journal.tell(policy, Event(fact.reason, text, fact.reason is not EventReason.REAPPLIED, about))
-        return contested
 
     def _tell_once(self, policy: Policy, memory: Memory, reason: EventReason, text: str) -> None:
         if text not in memory.told:

@@ -51,6 +51,7 @@ class Watched:
     evaluated: float = field(default_factory=time.monotonic)
     budgets_at: float = float("-inf")
     busy: bool = False
+    retries: int = 0
     again: bool = False
 
     @property
@@ -221,23 +222,30 @@ class Evaluator:
         try:
             async with asyncio.timeout(TICK_SECONDS):
                 after = await self._cycle.tick(policy, prepared, observations, watched.memory, time.time(), problems)
-        except Conflict:
-            found = await self._cycle.journal.load(policy)
-            if found is not None:
-                watched.policy = found
-            return True
-        except (Refused, Unknown, TimeoutError) as error:
-            log.warning("a tick could not be finished", extra={"policy": label(policy), "why": str(error)[:300]})
-            self._metrics.failures.labels(type(error).__name__).inc()
-            found = await self._cycle.journal.load(policy)
-            if found is not None:
-                watched.policy = found
+        except (Conflict, Refused, Unknown, TimeoutError) as error:
+            if not isinstance(error, Conflict):
+                why = str(error)[:300] or f"it took longer than {TICK_SECONDS:.0f} s"
+                log.warning("a tick could not be finished", extra={"policy": label(policy), "why": why})
+                self._metrics.failures.labels(type(error).__name__).inc()
+            await self._look_again(watched)
             return True
         if int(after.resource_version) >= int(watched.policy.resource_version):
             watched.policy = after
         self._metrics.evaluations.inc()
         self._measure(after, before)
         return False
+
+    async def _look_again(self, watched: Watched) -> None:
+        """What is stored now is not what was thought: a write of ours without an answer, or somebody else's."""
+        key, policy = label(watched.policy), watched.policy
+        try:
+            found = await self._cycle.journal.load(policy)
+        except (Refused, Unknown):
+            return
+        if found is not None:
+            self.feed(found.raw, gone=False)
+        elif self._watched.get(key) is watched:
+            self._forget(key, policy)
 
     def _measure(self, policy: Policy, before: Mapping[str, Any]) -> None:
         status = policy.raw.get("status") or {}
@@ -252,8 +260,9 @@ class Evaluator:
         now = time.time()
         interval = watched.interval
         status = watched.policy.raw.get("status") or {}
+        watched.retries = min(watched.retries + 1, 10) if retry else 0
         if retry or watched.policy.deleting:
-            return now + min(PENDING_INTERVAL, interval)
+            return now + min(PENDING_INTERVAL * 2.0 ** max(0, watched.retries - 1), max(interval, PENDING_INTERVAL))
         state = status.get("state") or {}
         pending = any(not b.get("firing") for b in (state.get("breaches") or {}).values()) or "deeperSince" in state
         soon = pending or "healthySince" in state or bool(watched.memory.issues or watched.memory.rejected)

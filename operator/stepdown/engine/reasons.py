@@ -57,4 +57,7 @@ class EventReason(StrEnum):
     METRICS_AVAILABLE = "MetricsAvailable"
     WOULD_ENTER = "WouldEnter"
     OVERRIDDEN = "Overridden"
+    SUSPENDED = "Suspended"
+    RELEASED = "Released"
     POLICY_NOT_READY = "PolicyNotReady"
+    POLICY_READY = "PolicyReady"

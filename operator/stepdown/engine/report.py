@@ -23,6 +23,8 @@ from stepdown.api.status import (
 from stepdown.engine.decide import Decision
 from stepdown.engine.reasons import Problem, Reason
 
+MESSAGE_MAX = 1024
+
 WHY_MAX = 48
 """Longest WHY, so that the line of `kubectl get` stays within 100 columns."""
 
@@ -44,7 +46,6 @@ class Report:
     ledger: Sequence[Entry]
     restoring: bool
     contested: Sequence[str]
-    transition: tuple[str, str] | None
     budgets: Mapping[str, float]
 
 
@@ -56,18 +57,6 @@ def render(before: PolicyStatus, report: Report) -> PolicyStatus:
     summary = Summary(level=report.reached, state=_state(report), why=_why(report)[:WHY_MAX])
     if _same(summary.why, before.summary.why) and summary.state == before.summary.state:
         summary = summary.model_copy(update={"why": before.summary.why})
-    history = list(before.history)
-    if report.transition is not None and report.decision is not None:
-        left, entered = report.transition
-        history.append(
-            Transition(
-                time=format_timestamp(report.now),
-                from_=left,
-                to=entered,
-                reason=report.decision.reason,
-                message=report.decision.message[:1024],
-            )
-        )
     return PolicyStatus(
         observed_generation=report.generation,
         level=report.reached,
@@ -78,8 +67,20 @@ def render(before: PolicyStatus, report: Report) -> PolicyStatus:
         objectives=_objectives(before, report),
         state=report.state,
         ledger=list(report.ledger),
-        history=history[-HISTORY_MAX:],
+        history=before.history,
     )
+
+
+def with_transition(status: PolicyStatus, decision: Decision, left: str, entered: str, now: float) -> PolicyStatus:
+    """The status with a transition in its history; stored together with the memory that has made it."""
+    step = Transition(
+        time=format_timestamp(now),
+        from_=left,
+        to=entered,
+        reason=decision.reason,
+        message=decision.message[:MESSAGE_MAX],
+    )
+    return status.model_copy(update={"history": [*status.history, step][-HISTORY_MAX:]})
 
 
 def _state(report: Report) -> str:

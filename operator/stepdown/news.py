@@ -1,0 +1,98 @@
+"""What people are told about a tick: one Event for each fact, on the policy and on the touched object.
+
+A change of a condition is a fact; a condition that stays as it is was told when it came.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stepdown.api.status import PolicyStatus, StatusCondition
+from stepdown.engine.decide import Decision
+from stepdown.engine.fields import KINDS
+from stepdown.engine.ledger import Fact, Write
+from stepdown.engine.reasons import EventReason, Problem, Reason
+from stepdown.engine.rivals import cure, manager_of
+from stepdown.ports import Event, Journal, Policy
+from stepdown.writer import Objects
+
+_FAILED = (Problem.ACTION_REJECTED, Problem.FORBIDDEN)
+
+NOTHING_HELD = "nothing is held any more"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Tells a journal about one policy."""
+
+    journal: Journal
+    policy: Policy
+
+    def written(self, writes: Sequence[Write], decision: Decision | None) -> None:
+        """Fields that were set or put back, with the decision behind it (None: the policy was deleted)."""
+        why = decision.message if decision is not None else "the policy was deleted"
+        for write in writes:
+            reason, verb = (EventReason.RESTORED, "put back") if write.restores else (EventReason.ACTION_APPLIED, "set")
+            text = f"{write.target.kind} {write.target.name}: {', '.join(write.texts)} {verb}; {why}"
+            self.journal.tell(self.policy, Event(reason, text, about=write.target))
+
+    def found(self, facts: Sequence[Fact], objects: Objects) -> list[str]:
+        """What the writer found; gives the contested fields with the rival's name and the cure."""
+        contested = []
+        for fact in facts:
+            text, target = fact.message, fact.target
+            if fact.reason is EventReason.CONTESTED:
+                obj = objects.get((target.kind, target.name))
+                manager = manager_of(obj, fact.path) if obj is not None else "somebody"
+                remedy = cure(manager, KINDS[target.kind].group, target.kind, target.name, fact.path)
+                text = f"{text}. Written by {manager}. {remedy}"
+                contested.append(text)
+            about = target if fact.reason is not EventReason.ORPHANED else None
+            warning = fact.reason is not EventReason.REAPPLIED
+            self.journal.tell(self.policy, Event(fact.reason, text, warning, about))
+        return contested
+
+    def moved(self, decision: Decision, *, observing: bool) -> None:
+        """A transition, or the one that would have been."""
+        down = decision.level > decision.came_from
+        reason = EventReason.LEVEL_ENTERED if down else EventReason.LEVEL_LEFT
+        if observing:
+            reason = EventReason.WOULD_ENTER
+        self.journal.tell(self.policy, Event(reason, decision.message, warning=down))
+
+    def changed(self, before: PolicyStatus, after: PolicyStatus) -> None:
+        """Conditions that came or went."""
+        old = {condition.type: condition for condition in before.conditions}
+        for condition in after.conditions:
+            for event in _news_of(old.get(condition.type), condition):
+                self.journal.tell(self.policy, event)
+
+    def restored(self) -> None:
+        """Everything is back, and no mark of ours is left."""
+        self.journal.tell(self.policy, Event(EventReason.RESTORE_VERIFIED, NOTHING_HELD))
+
+    def gave_up(self, lines: Sequence[str]) -> None:
+        """What a deletion couldn't wait for any longer, as commands for a person."""
+        text = "not restored by the deadline, do it by hand: " + " ; ".join(lines)
+        self.journal.tell(self.policy, Event(EventReason.RESTORE_INCOMPLETE, text, warning=True))
+
+
+def _news_of(old: StatusCondition | None, new: StatusCondition) -> Iterator[Event]:
+    was, now = old.status if old is not None else None, new.status
+    if was == now and old is not None and old.reason == new.reason:
+        return
+    match new.type, now:
+        case "Ready", "False":
+            failed = new.reason in _FAILED
+            reason = EventReason.ACTION_FAILED if failed else EventReason.POLICY_NOT_READY
+            yield Event(reason, new.message, warning=True)
+        case "Ready", "True" if was == "False":
+            yield Event(EventReason.POLICY_READY, new.message)
+        case "MetricsAvailable", "False":
+            yield Event(EventReason.METRICS_UNAVAILABLE, new.message, warning=True)
+        case "MetricsAvailable", "True" if was == "False":
+            yield Event(EventReason.METRICS_AVAILABLE, new.message)
+        case "Held", "True":
+            reason = EventReason.SUSPENDED if new.reason == Reason.SUSPENDED else EventReason.OVERRIDDEN
+            yield Event(reason, new.message)
+        case "Held", "False" if was == "True":
+            yield Event(EventReason.RELEASED, "the signals decide again")
