@@ -1,7 +1,8 @@
 """A small shop in the sandbox, and a clock: what the tests of the cycle stand on."""
 
-import asyncio
-from typing import Any
+import copy
+from collections.abc import Coroutine
+from typing import Any, Self, TypeVar
 
 from stepdown.api.policy import PolicySpec
 from stepdown.cycle import Cycle
@@ -9,6 +10,8 @@ from stepdown.engine.observation import Missing, Observation
 from stepdown.ports import Conflict, Refused, Unknown
 from stepdown.prepared import Claims, Memory, Prepared
 from stepdown.simulate.sandbox import Sandbox
+
+Result = TypeVar("Result")
 
 FLAGS = """{
   "flags" : {
@@ -89,6 +92,16 @@ def policy(name: str = "shop", spec: dict[str, Any] | None = None) -> dict[str, 
     }
 
 
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Runs a tick to its end without a loop: over ports in memory there is nothing to wait for."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    work.close()
+    raise AssertionError("the cycle waited for something that is not behind its ports")
+
+
 class World:
     """The sandbox, one operator on it, and what Prometheus would answer."""
 
@@ -96,6 +109,7 @@ class World:
         self.sandbox = Sandbox([*objects(), policy(spec=spec)])
         self.now = 1_000_000.0
         self.values: dict[str, float | Missing] = {"load": 0.1, "errors": 0.0}
+        self._prepared: dict[tuple[str, int], Prepared] = {}
         self.start()
 
     def start(self, epoch: int = 1) -> None:
@@ -103,20 +117,36 @@ class World:
         self.cycle = Cycle(self.sandbox, self.sandbox, Claims(), epoch)
         self.memories: dict[str, Memory] = {}
 
+    def fork(self) -> Self:
+        """The same world at the same moment, to take another course from here."""
+        other = copy.copy(self)
+        other.sandbox = self.sandbox.fork()
+        other.values = dict(self.values)
+        other.memories = copy.deepcopy(self.memories)
+        claims = copy.deepcopy(self.cycle.claims)
+        other.cycle = Cycle(other.sandbox, other.sandbox, claims, self.cycle.epoch)
+        return other
+
+    def prepared(self, raw: dict[str, Any]) -> Prepared:
+        """A policy made ready, once per edit."""
+        key = (raw["metadata"]["uid"], raw["metadata"]["generation"])
+        if key not in self._prepared:
+            self._prepared[key] = Prepared.of("default", PolicySpec.model_validate(raw["spec"]))
+        return self._prepared[key]
+
     def tick(self, seconds: float = 10.0, name: str = "shop") -> None:
         """Time passes, then one tick; errors of the journal are met as the evaluator meets them."""
         self.now += seconds
-        current = self.sandbox.get("DegradationPolicy", name)
-        if current is None:
+        if ("DegradationPolicy", name) not in self.sandbox:
             return
         seen = {
             key: Observation(missing=value) if isinstance(value, Missing) else Observation(value=value)
             for key, value in self.values.items()
         }
         memory = self.memories.setdefault(name, Memory())
-        prepared = Prepared.of("default", PolicySpec.model_validate(current["spec"]))
+        policy = self.sandbox.policy(name)
         try:
-            asyncio.run(self.cycle.tick(self.sandbox.policy(name), prepared, seen, memory, self.now))
+            run(self.cycle.tick(policy, self.prepared(policy.raw), seen, memory, self.now))
         except (Conflict, Refused, Unknown):
             return
 
@@ -148,6 +178,11 @@ class World:
         found = self.sandbox.get("Service", "shop")
         assert found is not None
         return dict(found["spec"]["selector"])
+
+    def at_rest(self) -> bool:
+        """Whether the policy is back at full service, holds nothing, and everything is as it was."""
+        full = self.level == "full" and self.status["ledger"] == []
+        return full and not self.sandbox.policy("shop").has_finalizer and self.as_at_first()
 
     def as_at_first(self) -> bool:
         """Whether everything that is the user's is what it was, and carries no mark of ours."""

@@ -4,6 +4,7 @@ Parsing and printing a document again would lose its owner's spacing, order and 
 could not give back the bytes that were there. So values are found by their place in the text.
 """
 
+from functools import lru_cache
 from json import JSONDecodeError, dumps
 from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined] # there, but in no stub
 from typing import Any
@@ -61,6 +62,7 @@ def with_raw(text: str, pointer: str, value: str | None) -> str:
     return f"{text[:brace]}{dumps(segments('/' + name)[0])}:{value}{comma}{text[brace:]}"
 
 
+@lru_cache(maxsize=32)  # a tick looks at the same few places of the same text again and again
 def _locate(text: str, pointer: str) -> tuple[int, int, int] | None:
     """Start of the member, start and end of its value."""
     parse(text)

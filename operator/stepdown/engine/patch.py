@@ -1,6 +1,5 @@
 """JSON patches that are their own compare-and-set: every one tests the uid and what it replaces."""
 
-import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,20 +15,20 @@ Patch = list[dict[str, Any]]
 
 
 def with_texts(obj: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[str, Any]:
-    """A copy of an object with fields set to ledger texts (None removes).
+    """An object with fields set to ledger texts (None removes); it shares with `obj` all that isn't on their way.
 
     Raises document.NotADocument and KeyError where a document can't hold the field.
     """
-    result = copy.deepcopy(dict(obj))
+    result = dict(obj)
     for path, text in texts.items():
         outer, inner = split(path)
         if inner is None:
-            _set(result, pointer_of(outer), decode(text))
+            result = _set(result, segments(pointer_of(outer)), decode(text))
             continue
         before = at(result, pointer_of(outer))
         if before is ABSENT:
             raise KeyError(path)
-        _set(result, pointer_of(outer), document.with_raw(str(before), inner, text))
+        result = _set(result, segments(pointer_of(outer)), document.with_raw(str(before), inner, text))
     return result
 
 
@@ -39,7 +38,7 @@ def build_patch(obj: Mapping[str, Any], texts: Mapping[str, str | None], annotat
     The annotation is compared and set in the same patch as the values that it describes.
     """
     after = with_texts(obj, texts)
-    _set(after, ANNOTATION_POINTER, ABSENT if annotation is None else annotation)
+    after = _set(after, segments(ANNOTATION_POINTER), ABSENT if annotation is None else annotation)
     pointers = list(dict.fromkeys([*(pointer_of(split(path)[0]) for path in texts), ANNOTATION_POINTER]))
     patch: Patch = [{"op": "test", "path": "/metadata/uid", "value": obj["metadata"]["uid"]}]
     if "annotations" not in obj["metadata"] and after["metadata"].get("annotations"):
@@ -77,17 +76,14 @@ def _operations(pointer: str, before: Any, after: Any) -> Patch:
     return [test, {"op": "add" if before is ABSENT else "replace", "path": pointer, "value": after}]
 
 
-def _set(obj: dict[str, Any], pointer: str, value: Any) -> None:
-    *parents, last = segments(pointer)
-    for name in parents:
-        inner = obj.get(name)
-        if not isinstance(inner, dict):
-            if value is ABSENT:
-                return
-            inner = {}
-            obj[name] = inner
-        obj = inner
-    if value is ABSENT:
-        obj.pop(last, None)
-    else:
-        obj[last] = value
+def _set(obj: Any, names: list[str], value: Any) -> dict[str, Any]:
+    """A map with the value at the end of these names set or removed; removing never makes the maps on the way."""
+    first, *rest = names
+    changed = dict(obj) if isinstance(obj, dict) else {}
+    if not rest and value is ABSENT:
+        changed.pop(first, None)
+    elif not rest:
+        changed[first] = value
+    elif value is not ABSENT or isinstance(changed.get(first), dict):
+        changed[first] = _set(changed.get(first), rest, value)
+    return changed
