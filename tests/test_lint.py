@@ -200,7 +200,7 @@ def test_merged_mappings_and_aliases_are_read_as_kubectl_reads_them(found) -> No
         ),
         ("a: 1\nb: \x01\n", "policy.yaml:2: not YAML: "),
         (b"\xff\xfe\x00", "policy.yaml:1: is not UTF-8. Save it as UTF-8"),
-        ("[" * 2000, "policy.yaml:1: not readable: nested too deeply. Make it simpler"),
+        ("[" * 600, "policy.yaml:1: not readable: nested too deeply. Make it simpler"),
         ("a: &a [1]\nb: *x\n", "policy.yaml:2: not YAML: found undefined alias 'x'"),
         ("a: &a [*a]\n", "policy.yaml:1: not readable: nested too deeply. Make it simpler"),
         (

@@ -4,6 +4,8 @@ Three things come out: the CRDs themselves, the chart's copies of them (template
 what lies in a chart's crds/), and the reference. All are committed, and `stepdown crd --check` finds drift.
 """
 
+from collections.abc import Mapping
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -89,7 +91,8 @@ def crds() -> list[dict[str, Any]]:
     return [policy_crd(), endpoint_crd()]
 
 
-def render() -> dict[str, str]:
+@cache  # the models don't change while we run, and printing YAML is slow
+def render() -> Mapping[str, str]:
     """Every generated file: path from the root of the repository → text."""
     files = {}
     for crd in crds():
