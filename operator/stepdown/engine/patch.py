@@ -50,11 +50,11 @@ def build_patch(obj: Mapping[str, Any], texts: Mapping[str, str | None], annotat
 
 
 def scale_patch(uid: str, before: int, replicas: int) -> Patch:
-    """The patch of a `scale` subresource."""
+    """The patch of a `scale` subresource, which leaves `replicas` out when they are 0."""
     return [
         {"op": "test", "path": "/metadata/uid", "value": uid},
-        {"op": "test", "path": "/spec/replicas", "value": before},
-        {"op": "replace", "path": "/spec/replicas", "value": replicas},
+        {"op": "test", "path": "/spec/replicas", "value": before or None},
+        {"op": "add", "path": "/spec/replicas", "value": replicas},
     ]
 
 

@@ -98,8 +98,9 @@ class Sandbox:
             raise Refused(404, f"{target.kind} {target.name} not found")
         self.writes.append((target.kind, target.name, patch))
         if subresource:
-            scale = {"metadata": obj["metadata"], "spec": {"replicas": obj["spec"].get("replicas", 1)}}
-            replicas = _patched(scale, patch)["spec"]["replicas"]
+            before = obj["spec"].get("replicas", 1)
+            scale = {"metadata": obj["metadata"], "spec": {"replicas": before} if before else {}}  # 0 is left out
+            replicas = _patched(scale, patch)["spec"].get("replicas", 0)
             result = self._put({**obj, "spec": {**obj["spec"], "replicas": replicas}})
         else:
             result = self._put(_patched(obj, patch))
