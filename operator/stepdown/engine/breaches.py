@@ -52,8 +52,10 @@ def advance(
         after = _next(watch, before, value, beyond=beyond, now=now)
         if after is not before:
             changed[watch.key] = after
-    known = {watch.key for watch in ladder.watches} if breaches else set()
-    if not changed and all(key in known for key in breaches):
+    if not changed and not breaches:
+        return breaches
+    known = {watch.key for watch in ladder.watches}
+    if not changed and known.issuperset(breaches):
         return breaches
     merged = {key: breach for key, breach in breaches.items() if key in known} | changed
     return {key: breach for key, breach in merged.items() if breach is not None}
