@@ -36,7 +36,6 @@ class Problem(StrEnum):
     FALLBACK_NOT_READY = "FallbackNotReady"
     CONFLICT = "Conflict"
     LEDGER_FULL = "LedgerFull"
-    LEDGER_UNKNOWN = "LedgerUnknown"
     FORBIDDEN = "Forbidden"
 
 
