@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,19 @@ from plane.processes import Process, free_port
 
 
 class Prometheus:
-    """One server in one folder. Targets may be added while it runs."""
+    """One server in one folder. Targets may be added while it runs.
 
-    def __init__(self, folder: Path, scrape_interval: str = "1s") -> None:
+    `config` goes over ours, key by key at the top; paths in it are relative to `folder`.
+    """
+
+    def __init__(self, folder: Path, scrape_interval: str = "1s", config: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.scrape_interval = scrape_interval
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._targets: list[dict[str, Any]] = []
         self.process: Process | None = None
+        self._config = config or {}
 
     def start(self) -> "Prometheus":
         """Starts the server and waits until it answers."""
@@ -39,7 +44,7 @@ class Prometheus:
                 }
             ],
         }
-        (self.folder / "prometheus.yml").write_text(json.dumps(config))
+        (self.folder / "prometheus.yml").write_text(json.dumps({**config, **self._config}))
         self.process = Process(
             "prometheus",
             [
