@@ -218,7 +218,8 @@ def _restoring_text(ledger: Sequence[Entry]) -> str:
     )
 
 
-_NUMBER = re.compile(r"-?[0-9][0-9.e+-]*[a-zA-Z%]*")
+_NUMBER = re.compile(r"(?<![<>0-9.-])-?[0-9][0-9.e+-]*[a-zA-Z%]*")
+"""A reading; a threshold (behind < or >) is none, so another threshold is news."""
 
 
 def _same(left: str, right: str) -> bool:
