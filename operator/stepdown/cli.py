@@ -112,6 +112,44 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command()
+def simulate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policies, and the objects that they act on.")],
+    prometheus: Annotated[str, typer.Option("--prometheus", metavar="URL", help="Base URL of a Prometheus.")],
+    last: Annotated[str, typer.Option("--last", metavar="TIME", help="How long back, like 6h or 7d.")] = "6h",
+    step: Annotated[
+        str | None, typer.Option("--step", metavar="TIME", help="Time between evaluations; default the policy's own.")
+    ] = None,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace of objects that name none.")
+    ] = "default",
+    policy: Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Only this policy.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/simulate.md).")] = False,
+) -> None:
+    """Play policies over what Prometheus remembers; nothing is changed anywhere.
+
+    Exit code 1 for a file that can't be used, 2 for a Prometheus or options that can't.
+    """
+    from stepdown.simulate.command import simulate as play
+
+    seconds = _seconds("--last", last)
+    apart = _seconds("--step", step) if step is not None else None
+    raise typer.Exit(play([str(f) for f in files], prometheus, seconds, apart, namespace, policy, as_json=as_json))
+
+
+def _seconds(option: str, text: str) -> float:
+    """A time above zero, for an option."""
+    from stepdown.api.durations import parse_promql
+
+    try:
+        found = parse_promql(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+    if found <= 0:
+        raise typer.BadParameter("it must be longer than nothing", param_hint=option)
+    return found
+
+
 def main() -> None:
     """Runs the command line."""
     app()

@@ -45,7 +45,7 @@ def _lint_file(file: str) -> list[Finding]:
     for document in read_documents(Path(file)):
         findings += [Finding(file, flaw.line, flaw.message) for flaw in document.flaws]
         flawed = {flaw.path for flaw in document.flaws}
-        for prefix, value in _objects(document):
+        for prefix, value in objects_of(document):
             if not _is_ours(value):
                 others.append(document)
                 continue
@@ -59,7 +59,7 @@ def _lint_file(file: str) -> list[Finding]:
     return sorted(dict.fromkeys(findings), key=lambda finding: (finding.note, finding.line))
 
 
-def _objects(document: Document) -> Iterator[tuple[str, Any]]:
+def objects_of(document: Document) -> Iterator[tuple[str, Any]]:
     """The objects of a document with their paths: itself, or the items of a List."""
     value = document.value
     if isinstance(value, dict) and value.get("kind") == "List" and isinstance(value.get("items"), list):

@@ -1,0 +1,319 @@
+"""`stepdown simulate`, from the command line to its document."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from simulate.remembering import Series, during, policy, prometheus, steady, url
+from stepdown.cli import app
+
+ROOT = Path(__file__).parents[2]
+FULL_DAY = "2027-01-15T"
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """Writes objects as one file of several documents."""
+
+    def write(*objects: dict[str, Any]) -> str:
+        file = tmp_path / "shop.yaml"
+        file.write_text("\n---\n".join(json.dumps(obj) for obj in objects), encoding="utf-8")
+        return str(file)
+
+    return write
+
+
+def run(series: dict[str, Series], *arguments: str, last: str = "10m") -> Result:
+    with prometheus(series) as server:
+        return CliRunner().invoke(app, ["simulate", *arguments, "--prometheus", url(server), "--last", last])
+
+
+def document(series: dict[str, Series], *arguments: str, last: str = "10m") -> dict[str, Any]:
+    result = run(series, "--json", *arguments, last=last)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return dict(json.loads(result.stdout))
+
+
+def only(found: dict[str, Any]) -> dict[str, Any]:
+    (policy,) = found["policies"]
+    return dict(policy)
+
+
+LOADED = {"load": during(500, 300, 0.9, 0.5)}
+"""Load is high from 07:51:40 to 07:55:00 (excluded)."""
+
+
+def test_transitions_come_at_the_second_that_the_series_calls_for(written) -> None:
+    found = only(document(LOADED, written(policy())))
+
+    assert found["transitions"] == [
+        {
+            "time": "2027-01-15T07:52:10Z",
+            "from": "full",
+            "to": "core-only",
+            "reason": "Breached",
+            "why": "load 90%>80%: down to core-only",
+        },
+        {
+            "time": "2027-01-15T07:56:00Z",
+            "from": "core-only",
+            "to": "full",
+            "reason": "Recovered",
+            "why": "every signal healthy for 1m: up to full",
+        },
+    ]
+
+
+def test_the_whole_document_is_as_documented(written) -> None:
+    found = document(LOADED, written(policy()))
+
+    policies = found.pop("policies")
+    assert found == {"version": 1, "prometheus": found["prometheus"]}
+    assert found["prometheus"].startswith("http://127.0.0.1:")
+    del policies[0]["transitions"]
+    assert policies == [
+        {
+            "namespace": "default",
+            "name": "shop",
+            "stepSeconds": 10.0,
+            "askedFrom": "2027-01-15T07:50:10Z",
+            "dataFrom": "2027-01-15T07:50:10Z",
+            "to": "2027-01-15T08:00:00Z",
+            "ticks": 60,
+            "flaps": {"count": 0, "withinSeconds": 600.0},
+            "levels": [
+                {"name": "full", "seconds": 370.0, "share": 0.6167, "entered": 1},
+                {"name": "core-only", "seconds": 230.0, "share": 0.3833, "entered": 1},
+            ],
+            "missing": [],
+            "changes": [
+                {
+                    "level": "core-only",
+                    "kind": "Deployment",
+                    "name": "shop",
+                    "path": "/spec/replicas",
+                    "before": 2,
+                    "after": 6,
+                }
+            ],
+            "problems": [],
+            "objectives": [],
+            "assumed": ["Deployment shop is in no file: made up with 2 replicas"],
+        }
+    ]
+
+
+def test_people_get_a_page_without_colours_when_it_is_piped(written) -> None:
+    result = run(LOADED, written(policy()))
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "default/shop: 10m up to 2027-01-15T08:00:00Z, every 10s\n"
+        "\n"
+        "  2 transitions, 0 flaps (a flap: down into a level again within 10m of leaving it)\n"
+        "    2027-01-15T07:52:10Z  full → core-only  Breached   load 90%>80%: down to core-only\n"
+        "    2027-01-15T07:56:00Z  core-only → full  Recovered  every signal healthy for 1m: up to full\n"
+        "\n"
+        "  level\n"
+        "    full       6m10s  61.7%  entered 1 time\n"
+        "    core-only  3m50s  38.3%  entered 1 time\n"
+        "\n"
+        "  missing data\n"
+        "    none\n"
+        "\n"
+        "  would have changed\n"
+        "    core-only  Deployment shop  /spec/replicas  2 → 6\n"
+        "\n"
+        "  assumed\n"
+        "    Deployment shop is in no file: made up with 2 replicas\n"
+    )
+
+
+def test_missing_data_hold_the_level_and_are_counted_by_signal_and_kind(written) -> None:
+    def gone(ago: float) -> float | None:
+        return None if 400 >= ago > 100 else 0.9 if ago > 400 else 0.5
+
+    found = only(document({"load": gone}, written(policy())))
+
+    assert found["missing"] == [{"signal": "load", "kind": "Empty", "seconds": 300.0, "share": 0.5}]
+    assert [(t["time"], t["to"]) for t in found["transitions"]] == [
+        ("2027-01-15T07:50:40Z", "core-only"),
+        ("2027-01-15T07:59:20Z", "full"),
+    ]
+
+
+def test_coming_down_again_soon_is_a_flap_and_later_is_none(written) -> None:
+    """Down 1970, 1670 and 570 s before the end, up a minute after each load is over: 140 s and 970 s apart."""
+
+    def thrice(ago: float) -> float:
+        return 0.9 if 2000 >= ago > 1900 or 1700 >= ago > 1600 or 600 >= ago > 500 else 0.5
+
+    found = only(document({"load": thrice}, written(policy()), last="40m"))
+
+    assert [t["to"] for t in found["transitions"]] == ["core-only", "full"] * 3
+    assert found["flaps"] == {"count": 1, "withinSeconds": 600.0}
+
+
+def test_it_begins_where_data_begin_and_says_so(written) -> None:
+    young = {"load": lambda ago: None if ago > 300 else 0.5}
+
+    found = only(document(young, written(policy())))
+    assert (found["askedFrom"], found["dataFrom"]) == ("2027-01-15T07:50:10Z", "2027-01-15T07:55:00Z")
+    assert (found["ticks"], found["missing"]) == (31, [])
+    page = run(young, written(policy())).stdout
+    assert "\n  data exist since 2027-01-15T07:55:00Z only: simulated from there\n" in page
+
+
+def test_without_any_data_nothing_is_simulated_and_it_says_so(written) -> None:
+    none: dict[str, Series] = {"load": lambda _: None}
+
+    found = only(document(none, written(policy())))
+    assert (found["dataFrom"], found["ticks"], found["transitions"]) == (None, 0, [])
+    assert "no signal had data in all this time: nothing was simulated" in run(none, written(policy())).stdout
+
+
+def test_a_step_of_its_own_is_taken(written) -> None:
+    found = only(document(LOADED, written(policy()), "--step", "5s"))
+
+    assert (found["stepSeconds"], found["ticks"]) == (5.0, 120)
+    assert [t["time"] for t in found["transitions"]] == ["2027-01-15T07:52:10Z", "2027-01-15T07:56:00Z"]
+
+
+def test_a_step_that_the_policy_would_take_for_a_gap_is_refused(written) -> None:
+    result = run(LOADED, written(policy()), "--step", "30s")
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "stepdown: policy shop looks every 10s, so a step of 30s is a gap to it; give --step 25s at most\n"
+    )
+
+
+def test_several_policies_are_simulated_in_one_cluster_and_one_can_be_chosen(written) -> None:
+    file = written(policy("first"), policy("second"))
+
+    first, second = document(LOADED, file)["policies"]
+    assert first["problems"] == []
+    assert [(p["reason"], p["message"]) for p in second["problems"]] == [
+        ("Conflict", "/spec/replicas of Deployment shop is held by policy default/first; let one policy own it")
+    ]
+    assert only(document(LOADED, file, "--policy", "second"))["problems"] == []
+
+
+def test_observe_suspend_and_override_are_left_out_and_said(written) -> None:
+    override = {"level": "core-only", "reason": "migration", "until": "2030-01-01T00:00:00Z"}
+
+    found = only(document(LOADED, written(policy(mode="Observe", suspend=True, override=override))))
+
+    assert found["assumed"][:3] == [
+        "mode: Observe is simulated as Enforce, to show what it would change",
+        "suspend: true is left out",
+        "override to core-only is left out",
+    ]
+    assert [t["to"] for t in found["transitions"]] == ["core-only", "full"]
+    assert len(found["changes"]) == 1
+
+
+def test_error_budgets_over_long_windows_are_asked_every_five_minutes(written) -> None:
+    availability = {"name": "availability", "target": "99%", "window": "30d"}
+    availability |= {"errors": "sum(rate(bad_total[$window]))", "total": "sum(rate(all_total[$window]))"}
+    file = written(policy(objectives=[availability]))
+
+    with prometheus({"bad": steady(0.0025), "load": steady(0.5)}) as server:
+        result = CliRunner().invoke(
+            app, ["simulate", file, "--json", "--prometheus", url(server), "--last", "1h"], catch_exceptions=False
+        )
+        steps = {
+            request.params["step"]
+            for request in server.requests
+            if "bad" in request.params["query"] and request.path.endswith("range")
+        }
+    assert only(json.loads(result.stdout))["objectives"] == [{"name": "availability", "budgetLeft": "75%"}]
+    assert steps == {"300.000"}
+
+
+def test_the_examples_walk_over_the_objects_beside_them() -> None:
+    broken = {"http_requests_total": during(3600, 3000, 0.4, 0.0), "load": steady(0.1)}
+    files = [str(ROOT / "examples/smallest.yaml"), str(ROOT / "examples/workloads.yaml")]
+
+    found = only(document(broken, *files, last="2h"))
+
+    assert found["assumed"] == []
+    assert [(t["time"], t["to"], t["reason"]) for t in found["transitions"]] == [
+        ("2027-01-15T07:01:00Z", "status-page", "Breached"),
+        ("2027-01-15T07:10:00Z", "scaled-out", "TrialStarted"),
+        ("2027-01-15T07:15:15Z", "full", "Recovered"),
+    ]
+    assert found["changes"] == [
+        {
+            "level": "scaled-out",
+            "kind": "Deployment",
+            "name": "shop",
+            "path": "/spec/replicas",
+            "before": 2,
+            "after": 4,
+        },
+        {
+            "level": "status-page",
+            "kind": "Service",
+            "name": "shop",
+            "path": "/spec/selector",
+            "before": {"app": "shop"},
+            "after": {"app": "shop-static"},
+        },
+    ]
+
+
+def test_a_bad_file_is_exit_1_with_the_sentences_of_lint(written) -> None:
+    broken = policy()
+    del broken["spec"]["levels"][1]["enter"]["any"][0]["above"]
+    file = written(broken)
+
+    result = CliRunner().invoke(app, ["simulate", file, "--prometheus", "http://127.0.0.1:1", "--last", "1h"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"{file}:1: spec.levels[1].enter.any[0]: a condition on a signal needs exactly one of above, below\n"
+    )
+
+
+def test_a_prometheus_that_is_not_there_is_exit_2_with_one_line(written) -> None:
+    result = CliRunner().invoke(app, ["simulate", written(policy()), "--prometheus", "http://127.0.0.1:1"])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "stepdown: http://127.0.0.1:1 can't be used: no connection: Connection refused."
+        " Check --prometheus, or try again\n"
+    )
+
+
+def test_a_url_that_is_none_is_exit_2_with_one_line(written) -> None:
+    result = CliRunner().invoke(app, ["simulate", written(policy()), "--prometheus", "localhost:9090"])
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "stepdown: 'localhost:9090' is not a base URL; write one like http://127.0.0.1:9090,"
+        " without credentials, query or fragment\n"
+    )
+
+
+def test_a_query_that_fails_now_is_not_taken_for_data_that_were_missing_then(written) -> None:
+    from adapters.hostile import Server, error
+    from simulate.remembering import answering
+
+    answer = answering({"load": steady(0.5)})
+    server = Server(lambda r: error("execution", "multiple matches", 422) if r.path.endswith("range") else answer(r))
+    result = CliRunner().invoke(app, ["simulate", written(policy()), "--prometheus", url(server), "--last", "1h"])
+    server.close()
+
+    assert result.exit_code == 2
+    assert "can't be used: 422: multiple matches. Check --prometheus" in result.stderr
+
+
+def test_a_time_that_is_none_is_a_usage_error(written) -> None:
+    result = CliRunner().invoke(app, ["simulate", written(policy()), "--prometheus", "http://x", "--last", "6 hours"])
+
+    assert result.exit_code == 2
+    assert "'6 hours' is not a window" in result.stderr
