@@ -88,7 +88,7 @@ def _unknown_objective(spec: "PolicySpec") -> str | None:
 
 
 def _wrong_unit(spec: "PolicySpec") -> str | None:
-    units = {s.name: s.unit for s in spec.signals if s.unit is not None}
+    units = {s.name: s.base_unit for s in spec.signals if s.base_unit is not None}
     for path, condition in _conditions(spec):
         fitting = UNITS_OF[units[condition.signal]] if condition.signal in units else FACTORS
         for key in ("above", "below", "clear"):
