@@ -137,6 +137,35 @@ def simulate(
     raise typer.Exit(play([str(f) for f in files], prometheus, seconds, apart, namespace, policy, as_json=as_json))
 
 
+@app.command()
+def restore(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A policy.", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All policies, of -n or of the cluster.")] = False,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Namespace; default the current one, with --all every one.")
+    ] = None,
+    prints: Annotated[
+        bool, typer.Option("--print", help="Write nothing: print the kubectl commands that put every field back.")
+    ] = False,
+    deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="Longest time, like 5m.")] = "5m",
+    lease_namespace: Annotated[
+        str | None, typer.Option("--lease-namespace", help="Namespace of the operator's Lease; found where it can be.")
+    ] = None,
+    lease_name: Annotated[str, typer.Option("--lease-name", help="Name of the operator's Lease.")] = "stepdown",
+) -> None:
+    """Put back every field that policies hold, without the operator, and suspend them.
+
+    Stop the operator before. Exit code 1 when something is left, or nothing could be done.
+    """
+    from stepdown.restore.command import Request
+    from stepdown.restore.command import restore as put_back
+
+    if everything == (name is not None):
+        raise typer.BadParameter("give the NAME of a policy, or --all")
+    seconds = _seconds("--deadline", deadline)
+    raise typer.Exit(put_back(Request(name, namespace, prints, seconds, lease_namespace, lease_name)))
+
+
 def _seconds(option: str, text: str) -> float:
     """A time above zero, for an option."""
     from stepdown.api.durations import parse_promql

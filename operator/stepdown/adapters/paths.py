@@ -26,6 +26,13 @@ def object_path(namespace: str, kind: str, name: str | None = None, subresource:
     return f"{root}{scope}/{known.plural}{tail}" + (f"/{subresource}" if subresource else "")
 
 
+def kind_path(kind: str, namespace: str | None) -> str:
+    """The path of all objects of a namespaced kind, in one namespace or in all. Raises Refused and KeyError."""
+    known = KINDS[kind]
+    root = f"/apis/{known.group}/{known.version}" if known.group else f"/api/{known.version}"
+    return f"{root}/{known.plural}" if namespace is None else object_path(namespace, kind)
+
+
 def policy_path(namespace: str, name: str, subresource: str = "") -> str:
     """The path of a DegradationPolicy or of its status. Raises Refused."""
     base = f"/apis/{GROUP}/{VERSION}/namespaces/{_segment(namespace)}/degradationpolicies/{_segment(name)}"

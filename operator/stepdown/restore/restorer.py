@@ -1,0 +1,145 @@
+"""One policy put back without its operator: suspended, every held field restored, the finalizer taken off.
+
+The same writer and the same ledger as in the cycle, under a leadership of our own. What is done is said, one
+sentence a field; what can't be done yet is tried again by who calls.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from stepdown.api.status import EngineState, Entry, PolicyStatus
+from stepdown.cycle import label, status_of
+from stepdown.engine.decide import Decision
+from stepdown.engine.fields import Ref
+from stepdown.engine.ledger import Fact, Moment
+from stepdown.engine.reasons import EventReason, Problem, Reason
+from stepdown.engine.report import Report, render, with_transition
+from stepdown.ports import Cluster, Journal, Policy
+from stepdown.restore.undo import undo
+from stepdown.writer import Objects, Writer, Written
+
+MESSAGE = "restored by hand and suspended"
+
+Suspend = Callable[[Policy], Awaitable[Policy]]
+"""Sets spec.suspend, compared with the policy's resourceVersion. Raises Conflict, Refused and Unknown."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The policy as stored, and sentences: fields that are back, and what keeps the others, with commands for them.
+
+    `hopeless` says that trying again changes nothing.
+    """
+
+    policy: Policy
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    hopeless: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is held any more."""
+        return not self.left
+
+
+@dataclass(frozen=True, slots=True)
+class Restorer:
+    """Restores under one leadership, whose number is `epoch`. Raises Conflict, Refused and Unknown of the journal."""
+
+    cluster: Cluster
+    journal: Journal
+    suspend: Suspend
+    epoch: int
+
+    async def restore(self, policy: Policy, now: float) -> Outcome:
+        """Brings one policy as far back as the cluster lets us."""
+        if status_of(policy) is None:
+            text = f"{label(policy)}: its status was written by a newer version; restore with that one"
+            return Outcome(policy, left=[text], hopeless=True)
+        outcome = Outcome(policy)
+        if not policy.deleting and not policy.raw["spec"].get("suspend"):
+            outcome.policy = await self.suspend(policy)
+        status = status_of(outcome.policy)
+        assert status is not None
+        was_held = bool(status.ledger)
+        if was_held:
+            status = await self._put_back(outcome, status, now)
+        if not status.ledger and (was_held or status.level != _full(policy)):
+            status = _at_full_service(outcome.policy, status, now)
+        if status != status_of(outcome.policy):
+            outcome.policy = await self.journal.store(outcome.policy, status)
+        if not status.ledger and outcome.policy.has_finalizer:
+            outcome.policy = await self.journal.set_finalizer(outcome.policy, present=False)
+        return outcome
+
+    async def _put_back(self, outcome: Outcome, status: PolicyStatus, now: float) -> PolicyStatus:
+        policy, held = outcome.policy, list(status.ledger)
+        objects = await self._targets(policy, held)
+        writer = Writer(self.cluster, self.journal)
+        if status.epoch != self.epoch:
+            policy, status = await writer.claim(policy, status, objects, self.epoch)
+        written = await writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
+        outcome.policy = written.policy
+        left = {entry.id for entry in written.status.ledger}
+        outcome.done = [_fate(policy, entry, written.facts) for entry in held if entry.id not in left]
+        outcome.left = _left(policy, written)
+        outcome.commands = undo(policy.namespace, policy.name, written.status.ledger, objects).commands
+        outcome.hopeless = bool(written.problems) and all(p is Problem.FORBIDDEN for p, _, _ in written.problems)
+        return written.status
+
+    async def _targets(self, policy: Policy, entries: Sequence[Entry]) -> Objects:
+        refs = dict.fromkeys(Ref(entry.target.kind, entry.target.name) for entry in entries)
+        found = await self.cluster.read(policy.namespace, list(refs))
+        return {(r.kind, r.name or ""): obj if isinstance(obj, dict) else None for r, obj in found.items()}
+
+
+def _fate(policy: Policy, entry: Entry, facts: Sequence[Fact]) -> str:
+    where = f"{label(policy)}: {entry.target.kind} {entry.target.name} {entry.path}"
+    for fact in facts:
+        if fact.path == entry.path and (fact.target.kind, fact.target.name) == (entry.target.kind, entry.target.name):
+            verb = "needs no restore" if fact.reason is EventReason.ORPHANED else "left as it is"
+            return f"{where} {verb}: {fact.message}"
+    return f"{where} put back"
+
+
+def _left(policy: Policy, written: Written) -> list[str]:
+    """A sentence for each field that is still held."""
+    refused = {(target.kind, target.name): text for _, text, target in written.problems}
+    sentences = []
+    for entry in written.status.ledger:
+        why = refused.get((entry.target.kind, entry.target.name), "the write had no effect yet")
+        sentences.append(f"{label(policy)}: {entry.target.kind} {entry.target.name} {entry.path} not put back: {why}")
+    return sentences
+
+
+def _full(policy: Policy) -> str:
+    return str(policy.raw["spec"]["levels"][0]["name"])
+
+
+def _at_full_service(policy: Policy, status: PolicyStatus, now: float) -> PolicyStatus:
+    """The status of a policy that holds nothing: at its first level, whatever its signals said before."""
+    levels = [str(level["name"]) for level in policy.raw["spec"]["levels"]]
+    full, state = levels[0], status.state or EngineState(level=levels[0])
+    came_from = levels.index(state.level) if state.level in levels else 0
+    decision = Decision(0, came_from, Reason.SUSPENDED, MESSAGE, "", {})
+    if decision.is_transition:
+        status = with_transition(status, decision, state.level, full, now)
+        state = EngineState(level=full, since=now, transitions=[*state.transitions, now][-60:])
+    report = Report(
+        generation=policy.generation,
+        now=now,
+        reached=full,
+        is_full=True,
+        decision=decision,
+        decided=full,
+        state=state,
+        observing=False,
+        problems=(),
+        missing={},
+        ledger=(),
+        restoring=False,
+        contested=(),
+        budgets={},
+    )
+    return render(status, report)

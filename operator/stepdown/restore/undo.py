@@ -1,0 +1,123 @@
+"""From what is held to commands that a person can paste: each is its own compare-and-set.
+
+Pure: what is printed is settled by the same ledger that the operator's own restore is settled by. A field that
+somebody else has changed since is left out and remarked, for their value wins.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from stepdown.api.status import Entry, EntryState, EntryTarget
+from stepdown.engine.document import NotADocument
+from stepdown.engine.fields import KINDS, Target, decode, encode
+from stepdown.engine.ledger import Moment, annotation_for, annotation_of, entry_id, settle
+from stepdown.engine.patch import ANNOTATION, Patch, build_patch, kubectl_line, scale_patch, with_texts
+from stepdown.engine.plan import rank
+from stepdown.engine.pointer import escape
+
+ARGUMENT_MAX = 100_000
+"""Most characters of an argument: Linux takes 128 KiB."""
+
+_MARK = "/metadata/annotations/" + escape(ANNOTATION)
+_HELD = Moment(0, (), 0.0)
+
+Objects = dict[tuple[str, str], dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Commands in the order in which they are to be run, and what is left as it is, one sentence each."""
+
+    commands: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def undo(namespace: str, policy: str, entries: Sequence[Entry], objects: Objects) -> Undo:
+    """What puts a policy's entries back, over their targets as they are now.
+
+    `objects` is taken on to what it is after the commands, for another policy may hold fields of the same objects.
+    """
+    found = settle(entries, {}, objects, _HELD)
+    result = Undo(remarks=[fact.message for fact in found.facts])
+    for target in sorted(found.writes, key=lambda target: rank(target.kind), reverse=True):
+        obj = objects[target.kind, target.name]
+        assert obj is not None
+        texts = found.writes[target].texts
+        try:
+            patch, subresource = _patch(obj, policy, target, texts)
+        except (NotADocument, KeyError) as error:
+            result.remarks.append(f"{target.kind} {target.name}: {', '.join(texts)} can't be put back ({error})")
+            continue
+        result.commands.append(command(namespace, KINDS[target.kind].plural, target.name, patch, subresource))
+        annotation = annotation_for(obj, policy, [])
+        mark = {} if subresource else {_MARK: None if annotation is None else encode(annotation)}
+        objects[target.kind, target.name] = with_texts(obj, {**texts, **mark})
+    return result
+
+
+def command(namespace: str, plural: str, name: str, patch: Patch, subresource: str = "") -> str:
+    """A patch as a command; one that is too long for an argument goes by standard input."""
+    line = kubectl_line(namespace, plural, name, patch, subresource)
+    if len(line) <= ARGUMENT_MAX:
+        return line
+    head = line.partition(" -p '")[0]
+    body = json.dumps(patch, separators=(",", ":"), ensure_ascii=True)
+    return f"{head} --patch-file=/dev/stdin <<'STEPDOWN'\n{body}\nSTEPDOWN"
+
+
+def marked(kind: str, obj: Mapping[str, Any]) -> dict[str, list[Entry]]:
+    """What an object's annotation alone says is held on it, by policy.
+
+    What doesn't fit this very object is left out: somebody has copied the annotation, or made it.
+    """
+    found: dict[str, list[Entry]] = {}
+    metadata = obj["metadata"]
+    target = Target(kind, str(metadata["name"]), str(metadata["uid"]))
+    for key, facts in annotation_of(obj).items():
+        if not isinstance(facts, dict) or key != entry_id(target, str(facts.get("path"))):
+            continue
+        try:
+            entry = Entry(
+                id=key,
+                target=EntryTarget(
+                    group=KINDS[kind].group,
+                    version=KINDS[kind].version,
+                    kind=kind,
+                    name=target.name,
+                    uid=target.uid,
+                ),
+                path=facts["path"],
+                original=facts.get("original"),
+                applied=facts.get("applied"),
+                state=EntryState.APPLIED,
+                level=facts.get("level", ""),
+                time=0.0,
+            )
+            for text in (entry.original, entry.applied):
+                decode(text)
+        except (ValidationError, ValueError):
+            continue
+        found.setdefault(str(facts.get("policy")), []).append(entry)
+    return found
+
+
+def comment(text: str) -> str:
+    """A line that a shell skips, whatever is in the text."""
+    return "# " + "".join(c if c.isprintable() else " " for c in text)
+
+
+def page(title: str, hints: Iterable[str], done: Undo) -> list[str]:
+    """The lines to print for one policy: comments, commands, and what is left as it is."""
+    lines = [comment(title), *map(comment, hints), *done.commands]
+    return [*lines, *(comment(f"left as it is: {remark}") for remark in done.remarks)]
+
+
+def _patch(obj: dict[str, Any], policy: str, target: Target, texts: Mapping[str, str | None]) -> tuple[Patch, str]:
+    if KINDS[target.kind].scale:
+        (text,) = texts.values()
+        return scale_patch(target.uid, int(obj["spec"].get("replicas", 1)), int(decode(text))), "scale"
+    return build_patch(obj, texts, annotation_for(obj, policy, [])), ""
