@@ -81,7 +81,10 @@ class Lease:
                     self._last_good = started
                     if self.is_leader():
                         return self.epoch
-            except (Refused, Unknown) as error:
+            except Refused as error:
+                cure = "; give the operator's ServiceAccount the chart's roles" if error.status in (401, 403) else ""
+                log.warning("no lease yet: %s%s", error, cure)
+            except Unknown as error:
                 log.warning("no lease yet: %s", error)
             await self._sleep(self._every)
 
