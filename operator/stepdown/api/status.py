@@ -90,7 +90,7 @@ class EngineState(Model):
     breaches: dict[str, Breach] = Field(
         default_factory=dict,
         max_length=64,
-        description="Breached conditions, by level/number. Example: {core-only/0: {…}}",
+        description="Breached conditions, by level and what is compared. Example: {core-only/load>0.8: {…}}",
     )
     deeper_since: float | None = Field(
         None, description="Since when a deeper level has been called for. Example: 1772388000"

@@ -4,7 +4,7 @@ A timer holds times of change only. While its data is missing it stands still: a
 for a breach nor against it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stepdown.api.status import Breach
 from stepdown.engine.ladder import Ladder, Watch
@@ -78,18 +78,37 @@ def _next(watch: Watch, before: Breach, value: float, *, beyond: bool, now: floa
     return Breach(since=since, firing=firing)
 
 
-def deepest_firing(ladder: Ladder, breaches: dict[str, Breach], ignored: frozenset[str] = frozenset()) -> int:
-    """The deepest level whose `enter` holds, 0 for none; `ignored` timers count as not firing."""
+def deepest_called(ladder: Ladder, breaches: dict[str, Breach], observations: Mapping[str, Observation]) -> int:
+    """The deepest level that is called for, 0 for none: its conditions fire, and a value of now is beyond each.
+
+    A breach that merely has not cleared, or whose data is missing, holds a level but never enters a deeper one.
+    """
+
+    def calls(watch: Watch, breach: Breach) -> bool:
+        value = value_of(watch, observations)
+        return breach.firing and not isinstance(value, Missing) and watch.is_beyond(value)
+
+    return _deepest(ladder, breaches, calls)
+
+
+def deepest_breached(ladder: Ladder, breaches: dict[str, Breach], ignored: frozenset[str] = frozenset()) -> int:
+    """The deepest level that isn't healthy, 0 for none: a condition fires, or is beyond its threshold for a while.
+
+    `ignored` are keys of conditions that are taken as healthy.
+    """
+    return _deepest(ladder, breaches, lambda watch, _breach: watch.key not in ignored)
+
+
+def _deepest(ladder: Ladder, breaches: dict[str, Breach], counts: Callable[[Watch, Breach], bool]) -> int:
     if not breaches:
         return 0
     for place in range(len(ladder.steps) - 1, 0, -1):
         step = ladder.steps[place]
-        firing = [_fires(ladder.watches[number].key, breaches, ignored) for number in step.watches]
-        if firing and (all(firing) if step.all_of else any(firing)):
+        found = []
+        for number in step.watches:
+            watch = ladder.watches[number]
+            breach = breaches.get(watch.key)
+            found.append(breach is not None and counts(watch, breach))
+        if found and (all(found) if step.all_of else any(found)):
             return place
     return 0
-
-
-def _fires(key: str, breaches: dict[str, Breach], ignored: frozenset[str]) -> bool:
-    breach = breaches.get(key)
-    return breach is not None and breach.firing and key not in ignored

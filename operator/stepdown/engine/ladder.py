@@ -3,7 +3,7 @@
 A ladder is built once per edit; a decision walks it once per tick.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepdown.api.levels import Condition, Level, Probe, Trial
 from stepdown.api.policy import PolicySpec
@@ -34,9 +34,14 @@ class Watch:
     shown_as: Quantity
 
     def text(self, value: float) -> str:
-        """Value against threshold: `db-latency 412ms>250ms`."""
+        """Value against what it is held against: `db-latency 412ms>250ms`, or `clear` where it has only to clear."""
         mark = ">" if self.sign > 0 else "<"
-        return f"{self.label} {self.shown_as.show(value)}{mark}{self.shown_as.show(self.threshold.value)}"
+        bound = self.threshold.value if self.is_beyond(value) else self.clear
+        return f"{self.label} {self.shown_as.show(value)}{mark}{self.shown_as.show(bound)}"
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether a value is beyond the threshold; the threshold itself is not."""
+        return value > self.threshold.value if self.sign > 0 else value < self.threshold.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,9 @@ def build_ladder(spec: PolicySpec) -> Ladder:
     probe_name = ""
     for place, level in enumerate(spec.levels):
         numbers = []
-        for number, condition in enumerate(level.enter.conditions if level.enter else []):
+        for condition in level.enter.conditions if level.enter else []:
             numbers.append(len(watches))
-            watches.append(_watch(spec, level, place, number, condition))
+            watches.append(_watch(spec, level, place, condition))
         if level.recover is not None:
             trial, probe, probe_name = level.recover.trial, level.recover.probe, f"probe:{level.name}"
         all_of = level.enter is not None and level.enter.all is not None
@@ -102,7 +107,7 @@ def build_ladder(spec: PolicySpec) -> Ladder:
     override = spec.override
     return Ladder(
         steps=tuple(steps),
-        watches=tuple(watches),
+        watches=tuple(_told_apart(watches)),
         needed=tuple(dict.fromkeys(needed)),
         down=spec.stabilization.down,
         up=spec.stabilization.up,
@@ -116,15 +121,26 @@ def build_ladder(spec: PolicySpec) -> Ladder:
     )
 
 
-def _watch(spec: PolicySpec, level: Level, place: int, number: int, condition: Condition) -> Watch:
-    key = f"{level.name}/{number}"
+def _told_apart(watches: list[Watch]) -> list[Watch]:
+    """The same watches; one that compares the same as an earlier one of its level gets a key of its own."""
+    seen: dict[str, int] = {}
+    result = []
+    for watch in watches:
+        seen[watch.key] = seen.get(watch.key, 0) + 1
+        again = seen[watch.key]
+        result.append(watch if again == 1 else replace(watch, key=f"{watch.key} ({again})"))
+    return result
+
+
+def _watch(spec: PolicySpec, level: Level, place: int, condition: Condition) -> Watch:
     if condition.burn_rate is not None:
         objective = next(o for o in spec.objectives if o.name == condition.objective)
         rate = Quantity(condition.burn_rate.above, "")
+        windows = condition.burn_rate.windows
         return Watch(
-            key=key,
+            key=f"{level.name}/{objective.name}[{','.join(windows)}]>{rate.value!r}",
             level=place,
-            names=tuple(f"{objective.name}[{window}]" for window in condition.burn_rate.windows),
+            names=tuple(f"{objective.name}[{window}]" for window in windows),
             label=f"{objective.name} burn rate",
             sign=1,
             threshold=rate,
@@ -139,12 +155,13 @@ def _watch(spec: PolicySpec, level: Level, place: int, number: int, condition: C
     assert threshold is not None
     unit = signal.base_unit
     shown_as = threshold if threshold.unit else _SHOWN_AS.get(unit, threshold) if unit else threshold
+    sign = 1 if condition.above is not None else -1
     return Watch(
-        key=key,
+        key=f"{level.name}/{signal.name}{'>' if sign > 0 else '<'}{threshold.value!r}",
         level=place,
         names=(signal.name,),
         label=signal.name,
-        sign=1 if condition.above is not None else -1,
+        sign=sign,
         threshold=threshold,
         clear=condition.clear.value if condition.clear is not None else threshold.value,
         hold=condition.for_,

@@ -3,6 +3,7 @@
 Missing is never a value. The kinds are told apart because their cures differ.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,13 +22,21 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One signal at one time: exactly one of `value` (base unit) and `missing` is set.
+    """One signal at one time: exactly one of `value` (base unit, finite) and `missing` is set.
 
     `sampled` is the time of the newest sample behind it, seconds since the epoch, where it is known; `detail`
-    is one bounded line for people.
+    is one bounded line for people. What is given neither or no finite number is missing, whoever made it: a NaN
+    that got through would compare as healthy.
     """
 
     value: float | None = None
     missing: Missing | None = None
     sampled: float | None = None
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.value is not None and (self.missing is not None or not math.isfinite(self.value)):
+            object.__setattr__(self, "value", None)
+            object.__setattr__(self, "missing", self.missing or Missing.NOT_FINITE)
+        elif self.value is None and self.missing is None:
+            object.__setattr__(self, "missing", Missing.ERROR)
