@@ -47,11 +47,14 @@ class ControlPlane:
         return self
 
     def stop(self) -> None:
-        """Stops the API server before etcd; the other way round it hangs."""
+        """Stops the API server before etcd; the other way round it hangs.
+
+        Open watches would keep the API server for ten seconds and more, and nothing of it is needed any longer.
+        """
         if self.node is not None:
             self.node.stop()
         for process in reversed(self.processes):
-            process.stop()
+            process.stop(timeout=1)
         shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
     def as_user(self, token: str) -> Api:
