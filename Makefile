@@ -47,7 +47,7 @@ e2e: init ## Tests on a real control plane and a real Prometheus (builds them th
 test: check e2e ## Everything: checks, unit tests, end-to-end tests
 
 demo: init ## Watch two shops through a launch, one with a policy and one without (KEEP=1 leaves it running)
-	@PYTHONPATH=e2e:. $(BIN)/python -m e2e.demo $(if $(KEEP),--keep)
+	@PYTHONPATH=e2e $(BIN)/python -m demo $(if $(KEEP),--keep)
 
 bench: init ## Measure speed against peers and floors in the same run; JSON in bench/results
 	@PYTHONPATH=e2e:. $(BIN)/python -m bench

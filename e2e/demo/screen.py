@@ -1,0 +1,193 @@
+"""What is seen: a live view on a terminal, plain lines everywhere else.
+
+The plain lines are for logs and pipes: a line every ten seconds, and each step of the ladder as it happens.
+Colours are rich's affair, which honours NO_COLOR.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from demo.launch import FEW, MANY, Tally
+from demo.shops import Page
+from demo.verdict import LADDER, Check
+
+EVERY = 10.0
+"""Seconds between two plain lines."""
+
+INTRODUCTION = f"""\
+A launch: {FEW} users become {MANY:,} and then {FEW} again, for two equal shops, one with a policy, one without
+
+  real        control plane, Prometheus, Helm, kubectl, the chart with its ServiceAccount, the operator
+  simulated   the node, and both shops: one process (e2e/demo/shops.py), whose capacity follows the real
+              objects (ready pods, flags, the Service's selector) and whose metrics Prometheus scrapes
+  policy      examples/four-levels.yaml with shorter timers: minutes are seconds, up 25 s, trial 15 s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What there is to see now; `line` is what `kubectl get dgp` printed last."""
+
+    seconds: float
+    users: int
+    protected: Tally
+    bare: Tally
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transition of the policy, from status.history, with what `kubectl get dgp` printed right after it."""
+
+    seconds: float
+    left: str
+    entered: str
+    why: str
+    line: str
+
+    def text(self) -> str:
+        """`0:24 ▼ core-only  load 92%>80%: down to core-only`."""
+        mark = "▼" if _place(self.entered) > _place(self.left) else "▲"
+        return f"{clock(self.seconds)} {mark} {self.entered:<10} {self.why}"
+
+
+class Screen(Protocol):
+    """Shows a launch as it goes on."""
+
+    def show(self, moment: Moment) -> None:
+        """What is there now; called some times a second."""
+
+    def step(self, step: Step) -> None:
+        """A transition."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class PlainScreen:
+    """Lines of at most 100 columns."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = 0.0
+        self._print("TIME   USERS             WITH THE POLICY                          WITHOUT")
+        self._print("                         pages     error pages            total   error pages            total")
+
+    def show(self, moment: Moment) -> None:
+        """See Screen."""
+        if moment.seconds < self._next:
+            return
+        self._next += EVERY
+        shops = "   ".join(
+            f"{tally.rates.errors:>6,.0f}/s {bar(error_share(tally), 10)} {tally.errors:>7,}"
+            for tally in (moment.protected, moment.bare)
+        )
+        users = f"{clock(moment.seconds)} {moment.users:>7,} {bar(moment.users / MANY, 10)}"
+        self._print(f"{users}  {moment.protected.rates.page:<9}{shops}".rstrip())
+
+    def step(self, step: Step) -> None:
+        """See Screen."""
+        self._print(step.text(), style="bold")
+        for line in step.line.splitlines():
+            self._print(f"       {line.rstrip()}")
+
+    def close(self) -> None:
+        """See Screen."""
+        self._print("")
+
+    def _print(self, text: str, style: str = "") -> None:
+        self._console.print(text, style=style, soft_wrap=True)
+
+
+class LiveScreen:
+    """One view that changes in place, and stays when it is closed."""
+
+    def __init__(self, console: Console) -> None:
+        self._steps: list[Step] = []
+        self._live = Live(console=console, auto_refresh=False)
+        self._live.start()
+
+    def show(self, moment: Moment) -> None:
+        """See Screen."""
+        load = Text.assemble(
+            f"{clock(moment.seconds)}  {moment.users:>6,} users ", (bar(moment.users / MANY, 40), "cyan")
+        )
+        shops = Table(box=None, pad_edge=False)
+        for title in ("", "answers with", "pages/s", "error pages/s", "", "in all", ""):
+            shops.add_column(title, justify="right" if title in ("pages/s", "error pages/s", "in all") else "left")
+        most = max(moment.protected.errors, moment.bare.errors, 1)
+        for name, tally in (("with the policy", moment.protected), ("without", moment.bare)):
+            shops.add_row(
+                name,
+                Text(f"{tally.rates.page} pages", style=_STYLES[tally.rates.page]),
+                f"{tally.rates.pages:,.0f}",
+                f"{tally.rates.errors:,.0f}",
+                Text(bar(error_share(tally), 12), style="red"),
+                f"{tally.errors:,}",
+                Text(bar(tally.errors / most, 12), style="red"),
+            )
+        steps = [Text(step.text(), style="bold") for step in self._steps]
+        line = Text(f"$ kubectl get dgp\n{moment.line}")
+        self._live.update(Group(load, Text(), shops, Text(), line, Text(), *steps), refresh=True)
+
+    def step(self, step: Step) -> None:
+        """See Screen."""
+        self._steps.append(step)
+
+    def close(self) -> None:
+        """See Screen."""
+        self._live.stop()
+
+
+def summary(console: Console, protected: Tally, bare: Tally, checks: Sequence[Check]) -> None:
+    """Pages by kind for both shops, then what was promised."""
+    lines = [f"{'PAGES':<12}{'WITH THE POLICY':>20}{'WITHOUT':>20}"]
+    for page in Page:
+        cells = (_cell(tally.pages[page], tally.total) for tally in (protected, bare))
+        lines.append(f"{page:<12}{''.join(cells)}")
+    lines.append(f"{'in all':<12}{protected.total:>13,}{'':7}{bare.total:>13,}")
+    console.print("\n".join(lines), soft_wrap=True)
+    console.print("")
+    for check in checks:
+        mark, style = ("✓", "green") if check.holds else ("✗", "bold red")
+        console.print(f"{mark} {check.text}", style=style, soft_wrap=True)
+
+
+def clock(seconds: float) -> str:
+    """`1:05`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of full and half blocks, `width` columns at share 1, padded with spaces."""
+    halves = min(2 * width, round(2 * width * share))
+    return ("█" * (halves // 2) + "▌" * (halves % 2)).ljust(width)
+
+
+def error_share(tally: Tally) -> float:
+    """Error pages among the pages of now, 0 to 1."""
+    rates = tally.rates
+    return rates.errors / (rates.errors + rates.pages) if rates.errors else 0.0
+
+
+def _cell(count: float, total: int) -> str:
+    return f"{count:>13,.0f} {count / max(total, 1):>5.1%}"
+
+
+def _place(level: str) -> int:
+    return LADDER.index(level) if level in LADDER else 0
+
+
+_STYLES = {
+    Page.FULL: "green",
+    Page.REDUCED: "green",
+    Page.READ_ONLY: "yellow",
+    Page.STATIC: "yellow",
+    Page.ERROR: "red",
+}
