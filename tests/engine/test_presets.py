@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from stepdown.api.signals import Preset
@@ -73,6 +75,13 @@ def test_joined_expressions_are_marked_with_their_place() -> None:
     assert [form.owner({"stepdown_query": mark}, ["x", "y"]) for mark in ("0", "1", "2", "", "x", "٣")] == [
         "x", "y", None, None, None, None,
     ]  # fmt: skip
+
+
+def test_joined_expressions_make_a_balanced_tree_that_is_one_query() -> None:
+    query = Joined().query(["a", "b", "c", "d", "e"])
+    plain = re.sub(r'label_replace\((\w), "stepdown_query", "\d", "", ""\)', r"\1", query)
+    assert plain == "(a or b) or ((c) or (d or e))"
+    assert promql.check(query) is None
 
 
 def test_a_batch_is_bounded_in_number_and_length() -> None:
