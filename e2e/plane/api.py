@@ -1,9 +1,11 @@
 """A small client for tests: raw objects in and out, and an error that shows what the server said."""
 
+import time
 from typing import Any
 
 import requests
 
+_BUSY_TRIES = 10
 _PLURALS = {
     "Namespace": ("v1", "namespaces"),
     "Node": ("v1", "nodes"),
@@ -54,10 +56,14 @@ class Api:
         return root + "".join(parts) + (f"/{subresource}" if subresource else "")
 
     def call(self, method: str, path: str, body: Any = None, content: str = "application/json", **query: str) -> Object:
-        """One request. Raises ApiError."""
-        answer = self._session.request(
-            method, self.url + path, json=body, params=query, headers={"Content-Type": content}, timeout=30
-        )
+        """One request; a server that is busy (429) is asked again, as kubectl does. Raises ApiError."""
+        for _ in range(_BUSY_TRIES):
+            answer = self._session.request(
+                method, self.url + path, json=body, params=query, headers={"Content-Type": content}, timeout=30
+            )
+            if answer.status_code != 429:
+                break
+            time.sleep(min(1.0, float(answer.headers.get("Retry-After", "1"))))
         if not answer.ok:
             try:
                 message = answer.json().get("message", answer.text)

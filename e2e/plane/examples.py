@@ -5,7 +5,7 @@ policy leaves out are written in, so that they become quick too. Levels, thresho
 budget stay as they are.
 """
 
-import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,8 @@ def documents(text: str) -> list[Object]:
 
 
 def dump(*objects: Object) -> str:
-    """Objects as YAML."""
-    out = io.StringIO()
-    YAML(typ="safe", pure=True).dump_all(objects, out)
-    return out.getvalue()
+    """Objects as YAML, written as JSON: kubectl reads YAML 1.1, where a bare `on` is a boolean."""
+    return "".join(f"---\n{json.dumps(obj)}\n" for obj in objects)
 
 
 def policy(name: str) -> Object:

@@ -37,12 +37,12 @@ class Shop:
         """`kubectl apply` of some objects in this namespace. Raises plane.tools.Failed."""
         self.kubectl("apply", "--namespace", self.namespace, "--filename", "-", stdin=examples.dump(*objects))
 
-    def apply_workloads(self, *, annotations: dict[str, str] | None = None) -> None:
-        """examples/workloads.yaml, and waits until every pod is ready.
+    def apply_workloads(self, *names: str, annotations: dict[str, str] | None = None) -> None:
+        """examples/workloads.yaml, or only its objects with these names, and waits until every pod is ready.
 
         `annotations` are put on the pods of every Deployment, like {"plane.test/pod-ip": "host"}.
         """
-        objects = examples.load("workloads.yaml")
+        objects = [o for o in examples.load("workloads.yaml") if not names or o["metadata"]["name"] in names]
         for obj in objects:
             if obj["kind"] == "Deployment" and annotations:
                 obj["spec"]["template"]["metadata"]["annotations"] = dict(annotations)

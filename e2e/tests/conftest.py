@@ -105,6 +105,19 @@ def operator(lead: Callable[[], Operator]) -> Operator:
     return lead()
 
 
+@pytest.fixture(scope="session")
+def stand_down(_first_operator: list[Operator]) -> Callable[[], None]:
+    """Stops the session's operator, so that a test leads with its own; who asks for `operator` next gets a new one."""
+
+    def stand_down() -> None:
+        for operator in _first_operator:
+            operator.resume()
+            operator.stop()
+        _first_operator.clear()
+
+    return stand_down
+
+
 @pytest.fixture
 def replicas(release: Release, session_folder: Path) -> Iterator[Callable[..., Operator]]:
     """Starts further Operators over the session's release; takes Operator's keywords, and doesn't wait.

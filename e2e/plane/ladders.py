@@ -1,0 +1,62 @@
+"""Small policies to meet faults with: one number, few levels, every timer as short as it can be.
+
+A ladder called `shop` follows `Shop.load(value, "shop")`: healthy below 0.8.
+"""
+
+from typing import Any
+
+from plane.api import Object
+
+HEALTHY, BREACHED, WORSE = 0.4, 0.9, 1.5
+"""Loads at which a ladder stays at full service, goes to its first level, and to its second one."""
+
+
+def ladder(name: str, namespace: str, *levels: Object, **spec: Any) -> Object:
+    """A policy with these levels below `full`; `spec` goes over the rest of it, key by key at the top."""
+    query = f'max(app_worker_utilization{{namespace="{namespace}", service="{name}"}})'
+    return {
+        "apiVersion": "stepdown.dev/v1alpha1",
+        "kind": "DegradationPolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "target": {"service": "shop", "deployment": "shop"},
+            "interval": "1s",
+            "signals": [{"name": "load", "query": query}],
+            "levels": [{"name": "full"}, *levels],
+            "stabilization": {"down": "0s", "up": "1s", "dwell": "0s"},
+            "budget": {"transitions": 60, "per": "1h"},
+            **spec,
+        },
+    }
+
+
+def level(name: str, *actions: Object, above: str = "80%", trial: bool = False) -> Object:
+    """A level entered at once when the load is above; `trial` is the way back that moving traffic needs."""
+    found: Object = {
+        "name": name,
+        "enter": {"any": [{"signal": "load", "above": above}]},
+        "actions": list(actions),
+    }
+    if trial:
+        found["recover"] = {"trial": {"after": "1s", "watch": "1s"}}
+    return found
+
+
+def scale(deployment: str, to: int) -> Object:
+    """The action that pins replicas."""
+    return {"scale": {"deployment": deployment, "to": to}}
+
+
+def switch(config_map: str, **values: str) -> Object:
+    """The action that sets plain keys of a ConfigMap."""
+    return {"flags": {"set": values, "in": {"configMap": {"name": config_map}}}}
+
+
+def route(service: str, deployment: str) -> Object:
+    """The action that moves a Service's traffic."""
+    return {"route": {"service": service, "to": {"deployment": deployment}}}
+
+
+def settings(name: str, **values: str) -> Object:
+    """A ConfigMap with plain keys."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": values}
