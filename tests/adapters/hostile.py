@@ -17,7 +17,7 @@ from stepdown.api.endpoint import EndpointSpec
 
 NOW = 1_800_000_000.0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-_MARKED = re.compile(r'label_replace\((.*?), "stepdown_query", "(\d+)", "", ""\)(?: or |$)', re.DOTALL)
+_MARKED = re.compile(r'label_replace\((.*?), "stepdown_query", "(\d+)", "", ""\)(?=\)* or |\)*$)', re.DOTALL)
 
 
 @dataclass

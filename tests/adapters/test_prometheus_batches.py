@@ -20,13 +20,13 @@ def test_equal_questions_and_equal_selectors_are_asked_once() -> None:
     assert seen == [Observation(1.0, sampled=NOW - 5)] * 30
 
 
-def test_fifty_expressions_are_joined_and_values_share_batches_with_freshness() -> None:
-    questions = [promql(f"x{n}") for n in range(60)]
-    with asking(oracle({f"(\nx{n}\n)": [n] for n in range(60)})) as (observer, server):
+def test_two_hundred_expressions_are_joined_and_values_share_batches_with_freshness() -> None:
+    questions = [promql(f"x{n}") for n in range(210)]
+    with asking(oracle({f"(\nx{n}\n)": [n] for n in range(210)})) as (observer, server):
         seen = observe(observer, *questions)
         sizes = sorted(len(items(request.query)) for request in server.requests)
-    assert sizes == [20, 50, 50]
-    assert [s.value for s in seen] == list(range(60))
+    assert sizes == [20, 200, 200]
+    assert [s.value for s in seen] == list(range(210))
 
 
 def test_a_bad_query_is_found_by_halving_and_then_asked_alone_only_rarely(monkeypatch: pytest.MonkeyPatch) -> None:

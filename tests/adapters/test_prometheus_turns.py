@@ -38,14 +38,14 @@ def read(batches: Batches, names: list[str]) -> list[str]:
 
 def test_a_slow_query_is_found_in_smaller_groups_turn_by_turn_and_set_apart_for_a_minute() -> None:
     now = [0.0]
-    ask = Slow("n17")
+    ask = Slow("n117")
     batches = Batches(ask, 4, 5, clock=lambda: now[0])
-    names = [f"n{n}" for n in range(50)]
+    names = [f"n{n}" for n in range(200)]
     missing = [len(read(batches, names)) for _ in range(4)]
-    assert missing == [50, 7, 1, 1]
+    assert missing == [200, 14, 1, 1]
     ask.sizes.clear()
-    assert read(batches, names) == ["n17"]
-    assert ask.sizes == [49]
+    assert read(batches, names) == ["n117"]
+    assert ask.sizes == [199]
     now[0] = 61
     ask.slow = "nothing"
     assert read(batches, names) == []
@@ -56,12 +56,12 @@ def test_a_slow_query_is_found_in_smaller_groups_turn_by_turn_and_set_apart_for_
 def test_no_query_is_blamed_when_the_source_answers_nothing_at_all() -> None:
     ask = Slow("")
     batches = Batches(ask, 1, 5, clock=lambda: 0.0)
-    names = [f"n{n}" for n in range(200)]
+    names = [f"n{n}" for n in range(800)]
     assert read(batches, names) == names
-    assert ask.sizes == [50]
+    assert ask.sizes == [200]
     ask.slow = "nothing"
     assert read(batches, names) == []
-    assert ask.sizes == [50, 50, 50, 50, 50]
+    assert ask.sizes == [200, 200, 200, 200, 200]
     batches.close()
 
 
@@ -75,8 +75,8 @@ def test_what_is_left_when_a_turn_is_over_is_missing_and_not_blamed() -> None:
         return Slow("nothing")(query, seconds)
 
     batches = Batches(ask, 1, 5, clock=lambda: now[0])
-    names = [f"n{n}" for n in range(200)]
-    assert len(read(batches, names)) == 100
+    names = [f"n{n}" for n in range(800)]
+    assert len(read(batches, names)) == 400
     assert (batches._quarantined, batches._apart) == ({}, {})
     batches.close()
 

@@ -23,8 +23,8 @@ SLOW_SECONDS = 60.0
 """How long a quarantine lasts for a query that is refused, and for one that takes too long."""
 
 APART_SECONDS = 300.0
-SHRINK = 7
-"""Into how many groups a slow one comes back: fifty, seven, one."""
+SHRINK = 14
+"""Into how many groups a slow one comes back: two hundred, fourteen, one."""
 
 PROBE_SECONDS = 1.0
 GRACE_SECONDS = 0.5
