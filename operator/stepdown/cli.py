@@ -145,7 +145,7 @@ def restore(
         str | None, typer.Option("--namespace", "-n", help="Namespace; default the current one, with --all every one.")
     ] = None,
     prints: Annotated[
-        bool, typer.Option("--print", help="Write nothing: print the kubectl commands that put every field back.")
+        bool, typer.Option("--print", help="Write nothing: print the kubectl commands for it. Without NAME for all.")
     ] = False,
     deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="Longest time, like 5m.")] = "5m",
     lease_namespace: Annotated[
@@ -160,7 +160,7 @@ def restore(
     from stepdown.restore.command import Request
     from stepdown.restore.command import restore as put_back
 
-    if everything == (name is not None):
+    if everything == (name is not None) and not (prints and name is None):
         raise typer.BadParameter("give the NAME of a policy, or --all")
     seconds = _seconds("--deadline", deadline)
     raise typer.Exit(put_back(Request(name, namespace, prints, seconds, lease_namespace, lease_name)))
