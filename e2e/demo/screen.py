@@ -143,6 +143,7 @@ class LiveScreen:
     def close(self) -> None:
         """See Screen."""
         self._live.stop()
+        self._live.console.print("")
 
 
 def summary(console: Console, protected: Tally, bare: Tally, checks: Sequence[Check]) -> None:
