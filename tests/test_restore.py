@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from cycle.world import FLAGS, SPEC, World, policy
 from stepdown.cli import app
+from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import KINDS, Target
 from stepdown.engine.ledger import entry_id
-from stepdown.engine.patch import ANNOTATION
 from stepdown.ports import Conflict, Policy, Refused
 from stepdown.restore.printing import print_all
 from stepdown.restore.restorer import Outcome, Restorer

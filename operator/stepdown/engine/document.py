@@ -5,13 +5,18 @@ could not give back the bytes that were there. So values are found by their plac
 """
 
 from functools import lru_cache
-from json import JSONDecodeError, dumps
+from json import dumps
 from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined] # there, but in no stub
 from typing import Any
 
 from stepdown.engine.pointer import segments
 
-_DECODER = JSONDecoder(strict=True)
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+_DECODER = JSONDecoder(strict=True, parse_constant=_no_number)
 _SPACE = " \t\r\n"
 
 
@@ -23,7 +28,7 @@ def parse(text: str) -> dict[str, Any]:
     """The document as a dict. Raises NotADocument."""
     try:
         value = _DECODER.decode(text)
-    except (JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise NotADocument(str(error)) from None
     if not isinstance(value, dict):
         raise NotADocument("it is not a JSON object")

@@ -115,10 +115,14 @@ def decode(text: str | None) -> Value:
 
 
 def same(left: Value, right: Value) -> bool:
-    """Equality of JSON values: 1 is not true, and absent is not null."""
-    if left is ABSENT or right is ABSENT:
-        return left is right
-    return type(left) is type(right) and bool(left == right)
+    """Equality of JSON values, all the way down: 1 is not true, 1 is not 1.0, and absent is not null."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
 
 
 def text_at(obj: Any, path: str) -> str | None:

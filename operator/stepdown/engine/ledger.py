@@ -9,73 +9,46 @@ a crash, a lost reply or a repeated call needs no case of its own.
 that, and the facts to tell. It never writes.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from stepdown.api.status import Entry, EntryState, EntryTarget
+from stepdown.api.status import LEDGER_MAX, Entry, EntryState
+from stepdown.engine.annotation import annotation_for, annotation_of
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import KINDS, FieldChange, Target, encode, same_text, text_at
-from stepdown.engine.patch import ANNOTATION
-from stepdown.engine.reasons import EventReason
+from stepdown.engine.reasons import EventReason, Problem
+from stepdown.engine.settlement import Fact, FieldKey, Moment, Settlement, Write, entry_target, target_of
+
+__all__ = [
+    "Fact",
+    "FieldKey",
+    "Moment",
+    "Settlement",
+    "Write",
+    "annotation_for",
+    "annotation_of",
+    "entry_id",
+    "settle",
+    "target_of",
+]
 
 REAPPLY_MAX = 3
 """How often a reverted field is set again before it is given up as Contested."""
 
-FieldKey = tuple[Target, str]
+TEXT_MAX = 32_768
+"""Characters of the longest value that an entry keeps, as the resource's schema has it."""
 
+TEXTS_MAX = 262_144
+"""Characters of all values in a ledger together: the API server stores no object much larger than a megabyte."""
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One target's fields to set to these ledger texts. `entries` are the ids whose annotation is kept after it."""
+LATE_SECONDS = 60.0
+"""How long a write without an answer may still arrive: as long as the API server works on a request."""
 
-    target: Target
-    texts: dict[str, str | None]
-    restores: bool
+_REMOVED = ""
+"""What an entry `replaces` when our earlier step had removed the field; JSON is never empty."""
 
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something to tell people about a target."""
-
-    reason: EventReason
-    message: str
-    target: Target
-    path: str = ""
-
-
-@dataclass(slots=True)
-class Settlement:
-    """What `settle` found: entries to store first, then writes, and facts. `retired` are entries that ended."""
-
-    entries: list[Entry] = field(default_factory=list)
-    writes: dict[Target, Write] = field(default_factory=dict)
-    facts: list[Fact] = field(default_factory=list)
-    retired: list[Entry] = field(default_factory=list)
-    pending: set[FieldKey] = field(default_factory=set)
-
-    def write(self, target: Target, path: str, text: str | None, *, restores: bool) -> None:
-        """Adds a field to the target's write."""
-        made = self.writes.get(target)
-        texts = {**(made.texts if made else {}), path: text}
-        self.writes[target] = Write(target, texts, restores and (made is None or made.restores))
-        self.pending.add((target, path))
-
-    def touch(self, target: Target) -> None:
-        """Adds a write that changes nothing but the annotation."""
-        if target not in self.writes:
-            self.writes[target] = Write(target, {}, True)
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Under which leadership, at which level and when."""
-
-    epoch: int
-    level_names: tuple[str, ...]
-    now: float
+Objects = Mapping[tuple[str, str], Mapping[str, Any] | None]
 
 
 def entry_id(target: Target, path: str) -> str:
@@ -83,16 +56,8 @@ def entry_id(target: Target, path: str) -> str:
     return sha256(f"{target.kind}/{target.name}/{target.uid}{path}".encode()).hexdigest()[:12]
 
 
-def target_of(entry: Entry) -> Target:
-    """The object that an entry binds to."""
-    return Target(entry.target.kind, entry.target.name, entry.target.uid)
-
-
 def settle(
-    entries: Iterable[Entry],
-    wanted: Mapping[FieldKey, FieldChange],
-    objects: Mapping[tuple[str, str], Mapping[str, Any] | None],
-    moment: Moment,
+    entries: Iterable[Entry], wanted: Mapping[FieldKey, FieldChange], objects: Objects, moment: Moment
 ) -> Settlement:
     """What must be stored, written and told, given what each target holds now.
 
@@ -106,47 +71,47 @@ def settle(
         if obj is None or obj["metadata"]["uid"] != entry.target.uid:
             _orphan(result, entry, gone=obj is None)
             continue
+        change = wanted.get(key)
         try:
             current = text_at(obj, entry.path)
         except NotADocument:
-            current = "\x00not a document"
-        change = wanted.get(key)
-        if change is not None:
-            if _keep(result, entry, change, current, moment):
+            if change is not None or entry.state is not EntryState.CONTESTED:
+                _wait_for_a_document(result, entry)
                 held.add(key)
-        else:
-            _restore(result, entry, obj, current)
+                continue
+            current = None
+        if change is None:
+            _restore(result, entry, obj, current, moment)
+        elif _keep(result, entry, change, obj, current, moment):
+            held.add(key)
     for key, change in wanted.items():
-        if key in held:
-            continue
-        _begin(result, change, objects, moment)
+        if key not in held:
+            _begin(result, change, objects, moment)
     return result
 
 
-def _begin(
-    result: Settlement,
-    change: FieldChange,
-    objects: Mapping[tuple[str, str], Mapping[str, Any] | None],
-    moment: Moment,
-) -> None:
-    obj = objects.get((change.target.kind, change.target.name))
-    if obj is None or obj["metadata"]["uid"] != change.target.uid:
+def _begin(result: Settlement, change: FieldChange, objects: Objects, moment: Moment) -> None:
+    target = change.target
+    obj = objects.get((target.kind, target.name))
+    if obj is None or obj["metadata"]["uid"] != target.uid:
+        result.pending.add((target, change.path))
         return
-    current = text_at(obj, change.path)
+    try:
+        current = text_at(obj, change.path)
+    except NotADocument as error:
+        result.refuse(change, Problem.INVALID_FLAG_DOCUMENT, f"{error}; it is left untouched, correct it")
+        return
     desired = encode(change.desired)
     if same_text(current, desired):
         return
-    kind = KINDS[change.target.kind]
+    reason = _no_room(result, current, desired)
+    if reason is not None:
+        result.refuse(change, Problem.LEDGER_FULL, reason)
+        return
     result.entries.append(
         Entry(
-            id=entry_id(change.target, change.path),
-            target=EntryTarget(
-                group=kind.group,
-                version=kind.version,
-                kind=change.target.kind,
-                name=change.target.name,
-                uid=change.target.uid,
-            ),
+            id=entry_id(target, change.path),
+            target=entry_target(target),
             path=change.path,
             original=current,
             applied=desired,
@@ -156,89 +121,113 @@ def _begin(
             time=moment.now,
         )
     )
-    result.write(change.target, change.path, desired, restores=False)
+    result.write(target, change.path, desired, restores=False)
 
 
-def _keep(result: Settlement, entry: Entry, change: FieldChange, current: str | None, moment: Moment) -> bool:
+def _no_room(result: Settlement, current: str | None, desired: str | None) -> str | None:
+    """Why one more entry with these texts can't be kept."""
+    longest = max(len(current or ""), len(desired or ""))
+    if longest > TEXT_MAX:
+        return f"its value has {longest} characters, and only {TEXT_MAX} can be kept for restoring; make it shorter"
+    if len(result.entries) >= LEDGER_MAX:
+        return f"{LEDGER_MAX} fields are held already; take actions out of the policy"
+    texts = sum(len(text or "") for entry in result.entries for text in (entry.original, entry.applied))
+    if texts + len(current or "") + len(desired or "") > TEXTS_MAX:
+        return f"more than {TEXTS_MAX} characters of values would be held; take actions out of the policy"
+    return None
+
+
+def _keep(
+    result: Settlement,
+    entry: Entry,
+    change: FieldChange,
+    obj: Mapping[str, Any],
+    current: str | None,
+    moment: Moment,
+) -> bool:
     """Carries an entry on whose field is still wanted; False when the field must be begun anew."""
     desired = encode(change.desired)
     level = moment.level_names[change.level]
+
+    def apply(**changes: Any) -> bool:
+        result.entries.append(_changed(entry, moment, state=EntryState.INTENT, applied=desired, level=level, **changes))
+        result.write(change.target, change.path, desired, restores=False)
+        return True
+
+    if entry.state is EntryState.RESTORED:
+        return False
     if entry.state is EntryState.CONTESTED:
         result.entries.append(entry)
         result.pending.add((change.target, change.path))
         return True
     if _is(current, entry.applied):
-        if same_text(desired, entry.applied):
-            if entry.state is not EntryState.APPLIED or entry.level != level or entry.replaces is not None:
-                entry = _changed(entry, moment, state=EntryState.APPLIED, level=level, replaces=None)
-            result.entries.append(entry)
-            return True
-        intent = _changed(entry, moment, state=EntryState.INTENT, applied=desired, replaces=entry.applied, level=level)
-        result.entries.append(intent)
+        if not same_text(desired, entry.applied):
+            return apply(replaces=_REMOVED if entry.applied is None else entry.applied)
+        if entry.state is not EntryState.APPLIED or entry.level != level or entry.replaces is not None:
+            entry = _changed(entry, moment, state=EntryState.APPLIED, level=level, replaces=None)
+        result.entries.append(entry)
+        return True
+    if entry.state is EntryState.INTENT and (_is(current, entry.original) or _is_replaced(current, entry)):
+        if not same_text(entry.applied, desired) or entry.level != level:
+            return apply()
+        result.entries.append(entry)
         result.write(change.target, change.path, desired, restores=False)
         return True
-    if entry.state is EntryState.INTENT and (
-        _is(current, entry.original) or (entry.replaces is not None and _is(current, entry.replaces))
-    ):
-        intent = entry if same_text(entry.applied, desired) else _changed(entry, moment, applied=desired, level=level)
-        result.entries.append(intent)
-        result.write(change.target, change.path, desired, restores=False)
-        return True
-    if entry.state is EntryState.INTENT and entry.replaces is None:
+    if entry.state is EntryState.INTENT and entry.replaces is None and entry.id not in annotation_of(obj):
         return False
     if _is(current, entry.original) and entry.state is EntryState.RESTORING:
-        result.entries.append(_changed(entry, moment, state=EntryState.INTENT, applied=desired, level=level))
-        result.write(change.target, change.path, desired, restores=False)
-        return True
+        return apply(replaces=None)
     if _is(current, entry.original) and entry.reapplied < REAPPLY_MAX:
         again = entry.reapplied + 1
-        result.entries.append(
-            _changed(entry, moment, state=EntryState.INTENT, applied=desired, level=level, reapplied=again)
-        )
-        result.write(change.target, change.path, desired, restores=False)
-        result.facts.append(
-            Fact(
-                EventReason.REAPPLIED,
-                f"{_field(entry)} was set back by somebody else; applied again ({again} of {REAPPLY_MAX})",
-                target_of(entry),
-                entry.path,
-            )
-        )
-        return True
+        text = f"{_field(entry)} was set back by somebody else; applied again ({again} of {REAPPLY_MAX})"
+        result.facts.append(Fact(EventReason.REAPPLIED, text, target_of(entry), entry.path))
+        return apply(reapplied=again, replaces=None)
     result.entries.append(_changed(entry, moment, state=EntryState.CONTESTED))
     result.pending.add((change.target, change.path))
     _contested(result, entry, current)
     return True
 
 
-def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: str | None) -> None:
+def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: str | None, moment: Moment) -> None:
     target = target_of(entry)
-    ours = _is(current, entry.applied) or (entry.replaces is not None and _is(current, entry.replaces))
-    if entry.state is not EntryState.CONTESTED and ours and not _is(current, entry.original):
-        result.entries.append(entry)
-        result.write(target, entry.path, entry.original, restores=True)
-        return
-    if entry.state is not EntryState.CONTESTED and not _is(current, entry.original):
-        _contested(result, entry, current)
-        entry = entry.model_copy(update={"state": EntryState.CONTESTED})
-    elif entry.state is not EntryState.CONTESTED:
-        entry = entry.model_copy(update={"state": EntryState.RESTORED})
+    if entry.state not in (EntryState.CONTESTED, EntryState.RESTORED):
+        if _is(current, entry.original):
+            if _may_still_arrive(entry, moment):
+                result.entries.append(entry)
+                return
+            entry = entry.model_copy(update={"state": EntryState.RESTORED})
+        elif _is(current, entry.applied) or _is_replaced(current, entry):
+            result.entries.append(entry)
+            result.write(target, entry.path, entry.original, restores=True)
+            return
+        else:
+            _contested(result, entry, current)
+            entry = entry.model_copy(update={"state": EntryState.CONTESTED})
     if entry.id in annotation_of(obj):
         result.touch(target)
     result.retired.append(entry)
 
 
+def _may_still_arrive(entry: Entry, moment: Moment) -> bool:
+    """Whether a write of replicas that got no answer could still change them, unseen by any annotation.
+
+    Other targets carry the annotation, which a late write would bring along or fail at.
+    """
+    intent = entry.state is EntryState.INTENT and entry.replaces is None
+    return intent and KINDS[entry.target.kind].scale and 0 <= moment.now - entry.time < LATE_SECONDS
+
+
+def _wait_for_a_document(result: Settlement, entry: Entry) -> None:
+    """What can't be read is not judged: the entry stays until somebody has corrected the document."""
+    result.entries.append(entry)
+    result.pending.add((target_of(entry), entry.path))
+
+
 def _orphan(result: Settlement, entry: Entry, *, gone: bool) -> None:
     fate = "is gone" if gone else "was created anew"
     result.retired.append(entry.model_copy(update={"state": EntryState.ORPHANED}))
-    result.facts.append(
-        Fact(
-            EventReason.ORPHANED,
-            f"{entry.target.kind} {entry.target.name} {fate}: its {entry.path} needs no restore",
-            target_of(entry),
-            entry.path,
-        )
-    )
+    text = f"{entry.target.kind} {entry.target.name} {fate}: its {entry.path} needs no restore"
+    result.facts.append(Fact(EventReason.ORPHANED, text, target_of(entry), entry.path))
 
 
 def _contested(result: Settlement, entry: Entry, current: str | None) -> None:
@@ -254,37 +243,6 @@ def _contested(result: Settlement, entry: Entry, current: str | None) -> None:
     )
 
 
-def annotation_of(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Our annotation's entries by id; empty for none or for something that isn't ours."""
-    text = (obj["metadata"].get("annotations") or {}).get(ANNOTATION)
-    try:
-        found = json.loads(text) if text else {}
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def annotation_for(obj: Mapping[str, Any], policy: str, entries: Iterable[Entry]) -> str | None:
-    """The annotation's text after a write: this policy's entries on the object, beside other policies'.
-
-    It holds the same facts as the ledger, so that either alone is enough to restore. None for nothing left.
-    """
-    kept = {key: e for key, e in annotation_of(obj).items() if isinstance(e, dict) and e.get("policy") != policy}
-    for entry in entries:
-        facts: dict[str, Any] = {
-            "policy": policy,
-            "path": entry.path,
-            "level": entry.level,
-            "epoch": entry.epoch,
-        }
-        if entry.original is not None:
-            facts["original"] = entry.original
-        if entry.applied is not None:
-            facts["applied"] = entry.applied
-        kept[entry.id] = facts
-    return json.dumps(kept, separators=(",", ":"), sort_keys=True) if kept else None
-
-
 def _changed(entry: Entry, moment: Moment, **changes: Any) -> Entry:
     return entry.model_copy(update={"epoch": moment.epoch, "time": moment.now, **changes})
 
@@ -294,6 +252,11 @@ def _is(current: str | None, text: str | None) -> bool:
         return same_text(current, text)
     except ValueError:
         return False
+
+
+def _is_replaced(current: str | None, entry: Entry) -> bool:
+    """Whether a field still holds our own earlier value, which a step under way replaces."""
+    return entry.replaces is not None and _is(current, None if entry.replaces == _REMOVED else entry.replaces)
 
 
 def _field(entry: Entry) -> str:

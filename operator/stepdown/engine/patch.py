@@ -5,11 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepdown.engine import document
+from stepdown.engine.annotation import ANNOTATION_POINTER
 from stepdown.engine.fields import ABSENT, at, decode, pointer_of, split
 from stepdown.engine.pointer import segments
-
-ANNOTATION = "stepdown.dev/ledger"
-ANNOTATION_POINTER = "/metadata/annotations/stepdown.dev~1ledger"
 
 Patch = list[dict[str, Any]]
 
@@ -56,6 +54,16 @@ def scale_patch(uid: str, before: int, replicas: int) -> Patch:
         {"op": "test", "path": "/spec/replicas", "value": before or None},
         {"op": "add", "path": "/spec/replicas", "value": replicas},
     ]
+
+
+def at_version(patch: Patch, obj: Mapping[str, Any]) -> Patch:
+    """A patch that holds for the very version of the object that was read.
+
+    Values alone may have gone and come back: then a write that was delayed in between would pass their tests.
+    """
+    version = obj["metadata"].get("resourceVersion")
+    test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+    return [*patch[:1], test, *patch[1:]] if version is not None else patch
 
 
 def kubectl_line(namespace: str, plural: str, name: str, patch: Patch, subresource: str = "") -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from stepdown.adapters.api import Api
 from stepdown.adapters.paths import kind_path, policies_path, policy_path
+from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import KINDS
-from stepdown.engine.patch import ANNOTATION
 from stepdown.ports import JsonPatch, Object, Policy, Refused
 
 PAGE = "500"

@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from stepdown.api.status import Entry, EntryState, EntryTarget
+from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import KINDS, Target, decode, encode
 from stepdown.engine.ledger import Moment, annotation_for, annotation_of, entry_id, settle
-from stepdown.engine.patch import ANNOTATION, Patch, build_patch, kubectl_line, scale_patch, with_texts
+from stepdown.engine.patch import Patch, build_patch, kubectl_line, scale_patch, with_texts
 from stepdown.engine.plan import rank
 from stepdown.engine.pointer import escape
 

@@ -1,0 +1,45 @@
+"""Our mark on a target: the same facts as the ledger's, so that either alone is enough to restore.
+
+It is compared and set in the same patch as the values that it describes. Replicas, reached through `/scale`, have
+none: an annotation on a Deployment would be copied to its ReplicaSets and stay there.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from stepdown.api.status import Entry
+
+ANNOTATION = "stepdown.dev/ledger"
+ANNOTATION_POINTER = "/metadata/annotations/stepdown.dev~1ledger"
+
+
+def annotation_of(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Our annotation's entries by id; empty for none or for something that isn't ours."""
+    text = (obj["metadata"].get("annotations") or {}).get(ANNOTATION)
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def annotation_for(obj: Mapping[str, Any], policy: str, entries: Iterable[Entry]) -> str | None:
+    """The annotation's text after a write: this policy's entries on the object, beside other policies'.
+
+    None for nothing left.
+    """
+    kept = {key: e for key, e in annotation_of(obj).items() if isinstance(e, dict) and e.get("policy") != policy}
+    for entry in entries:
+        facts: dict[str, Any] = {
+            "policy": policy,
+            "path": entry.path,
+            "level": entry.level,
+            "epoch": entry.epoch,
+        }
+        if entry.original is not None:
+            facts["original"] = entry.original
+        if entry.applied is not None:
+            facts["applied"] = entry.applied
+        kept[entry.id] = facts
+    return json.dumps(kept, separators=(",", ":"), sort_keys=True) if kept else None
