@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stepdown.api.status import LEDGER_MAX, Entry, EntryState, PolicyStatus
+from stepdown.api.status import Entry, EntryState, PolicyStatus
 from stepdown.engine.document import NotADocument
-from stepdown.engine.fields import KINDS, FieldChange, Ref, Target, decode
+from stepdown.engine.fields import KINDS, FieldChange, Ref, Target, decode, text_at
 from stepdown.engine.ledger import (
     Fact,
     FieldKey,
@@ -18,13 +18,17 @@ from stepdown.engine.ledger import (
     Settlement,
     Write,
     annotation_for,
+    annotation_of,
     settle,
     target_of,
 )
-from stepdown.engine.patch import Patch, build_patch, kubectl_line, scale_patch
+from stepdown.engine.patch import Patch, at_version, build_patch, kubectl_line, scale_patch
 from stepdown.engine.plan import rank
 from stepdown.engine.reasons import Problem
 from stepdown.ports import Cluster, Conflict, Journal, Policy, Refused, Unknown
+
+BUSY_RETRIES = 2
+"""How often a write is tried again at once when the object has a new version, but not in anything that we write."""
 
 Objects = dict[tuple[str, str], dict[str, Any] | None]
 
@@ -69,11 +73,6 @@ class Writer:
         """
         done = Written(policy, status)
         before = settle(status.ledger, wanted, objects, moment)
-        if len(before.entries) > LEDGER_MAX:
-            some = next(iter(wanted))[0]
-            done.problems.append((Problem.LEDGER_FULL, f"more than {LEDGER_MAX} fields would be held at once", some))
-            done.pending = set(wanted)
-            return done
         done.facts += before.facts
         if before.writes:
             await self._store_entries(done, [*before.entries, *_unfinished(before)])
@@ -86,6 +85,8 @@ class Writer:
         done.pending = after.pending
         refused = {target for _, _, target in done.problems}
         entries = [_blocked(entry, wanted, refused) for entry in after.entries]
+        entries += _unfinished(after)
+        done.problems += after.refusals
         done.status = done.status.model_copy(update={"ledger": entries})
         return done
 
@@ -96,7 +97,9 @@ class Writer:
             done.status = done.status.model_copy(update={"ledger": entries})
             done.policy = await self.journal.store(done.policy, done.status)
 
-    async def _write(self, done: Written, write: Write, objects: Objects, settlement: Settlement) -> None:
+    async def _write(
+        self, done: Written, write: Write, objects: Objects, settlement: Settlement, again: int = 0
+    ) -> None:
         target = write.target
         place = (target.kind, target.name)
         obj = objects[place]
@@ -107,10 +110,16 @@ class Writer:
             done.problems.append((Problem.INVALID_FLAG_DOCUMENT, f"{target.kind} {target.name}: {error}", target))
             return
         kind = KINDS[target.kind]
-        done.lines.append(kubectl_line(done.policy.namespace, kind.plural, target.name, patch, subresource))
+        if not again:
+            done.lines.append(kubectl_line(done.policy.namespace, kind.plural, target.name, patch, subresource))
         try:
-            result = await self.cluster.patch(done.policy.namespace, target, patch, subresource)
-        except (Conflict, Unknown):
+            result = await self.cluster.patch(done.policy.namespace, target, at_version(patch, obj), subresource)
+        except Conflict:
+            found = objects[place] = await self._look(done.policy.namespace, target)
+            if again < BUSY_RETRIES and found is not None and _is_untouched(write, obj, found):
+                await self._write(done, write, objects, settlement, again + 1)
+            return
+        except Unknown:
             objects[place] = await self._look(done.policy.namespace, target)
             return
         except Refused as error:
@@ -175,6 +184,16 @@ def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settle
 def _scaled(obj: dict[str, Any], scale: dict[str, Any]) -> dict[str, Any]:
     """The workload as its `scale` now says; the rest of it is as it was read."""
     return {**obj, "spec": {**obj["spec"], "replicas": scale["spec"].get("replicas", 0)}}
+
+
+def _is_untouched(write: Write, before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether only what is not ours to look at has changed, such as the status of a workload that rolls out."""
+    same_mark = annotation_of(before) == annotation_of(now)
+    same_uid = before["metadata"]["uid"] == now["metadata"]["uid"]
+    try:
+        return same_mark and same_uid and all(text_at(before, path) == text_at(now, path) for path in write.texts)
+    except NotADocument:
+        return False
 
 
 def _blocked(entry: Entry, wanted: Mapping[FieldKey, FieldChange], refused: set[Target]) -> Entry:
