@@ -268,7 +268,6 @@ class Evaluator:
         soon = pending or "healthySince" in state or bool(watched.memory.issues or watched.memory.rejected)
         if soon or status.get("ledger"):
             interval = min(interval, PENDING_INTERVAL)
-        for seen in observations.values():
-            watched.phase.see(seen.sampled)
+        watched.phase.see(max((o.sampled for o in observations.values() if o.sampled is not None), default=None))
         expected = watched.phase.next_after(now, interval)
         return expected if expected is not None else on_grid(now, interval)
