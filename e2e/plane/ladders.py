@@ -30,11 +30,11 @@ def ladder(name: str, namespace: str, *levels: Object, **spec: Any) -> Object:
     }
 
 
-def level(name: str, *actions: Object, above: str = "80%", trial: bool = False) -> Object:
-    """A level entered at once when the load is above; `trial` is the way back that moving traffic needs."""
+def level(name: str, *actions: Object, above: str = "80%", hold: str = "0s", trial: bool = False) -> Object:
+    """A level entered when the load was above for the time `hold`; `trial` is the way back that routes need."""
     found: Object = {
         "name": name,
-        "enter": {"any": [{"signal": "load", "above": above}]},
+        "enter": {"any": [{"signal": "load", "above": above, "for": hold}]},
         "actions": list(actions),
     }
     if trial:

@@ -13,6 +13,7 @@ class MetricsSource:
         self._lock = threading.Lock()
         self._values: dict[str, float] = {}
         self._rates: dict[str, tuple[float, float, float]] = {}
+        self._stamps: dict[str, float | None] = {}
         self.scrapes: list[float] = []
         source = self
 
@@ -45,26 +46,41 @@ class MetricsSource:
             base, since, speed = self._rates.get(series, (0.0, now, 0.0))
             self._rates[series] = (base + (now - since) * speed, now, per_second)
 
+    def stamp(self, series: str, at: float | None) -> None:
+        """A gauge carries a time of its own from now on: this one, or the time of each scrape for None.
+
+        Prometheus never marks such a series stale, so that its last sample looks alive for five minutes.
+        """
+        with self._lock:
+            self._stamps[series] = at
+
     def remove(self, series: str) -> None:
         """A series that isn't exposed any more."""
         with self._lock:
             self._values.pop(series, None)
             self._rates.pop(series, None)
+            self._stamps.pop(series, None)
 
     def clear(self) -> None:
         """Nothing is exposed any more."""
         with self._lock:
             self._values.clear()
             self._rates.clear()
+            self._stamps.clear()
 
     def render(self) -> str:
         """The exposition now."""
         now = time.time()
         with self._lock:
             self.scrapes.append(now)
-            lines = [f"{series} {value}" for series, value in self._values.items()]
+            lines = [f"{series} {value}{self._stamp(series, now)}" for series, value in self._values.items()]
             lines += [f"{s} {base + (now - since) * speed}" for s, (base, since, speed) in self._rates.items()]
         return "\n".join(lines) + "\n"
+
+    def _stamp(self, series: str, now: float) -> str:
+        if series not in self._stamps:
+            return ""
+        return f" {int(1000 * (self._stamps[series] or now))}"
 
     def stop(self) -> None:
         """Serves no more."""
