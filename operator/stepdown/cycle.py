@@ -101,8 +101,8 @@ class Cycle:
             except Refused as error:
                 text = f"{error.message}; give the operator that right: nothing is changed until then"
                 return await self._report_broken(policy, status, now, ((Problem.FORBIDDEN, text),))
-            objects = {(ref.kind, ref.name): obj for ref, obj in snapshot.items() if ref.name is not None}
             plan = Plan(label(policy), spec, status.ledger, snapshot, self.claims.holder)
+            objects = plan.objects
             unavailable = NO_LEVELS
             while acting and decision.is_transition and plan.blocks(decision.level):
                 unavailable |= {decision.level}

@@ -50,6 +50,17 @@ class Plan:
         ]
         self.conflicts: list[tuple[Problem, str, int]] = []
 
+    @property
+    def objects(self) -> dict[tuple[str, str], dict[str, Any] | None]:
+        """Every object that was read, those that were listed too: an autoscaler is found by what it scales."""
+        found: dict[tuple[str, str], dict[str, Any] | None] = {}
+        for ref, read in self._snapshot.items():
+            if ref.name is not None:
+                found[ref.kind, ref.name] = read
+            for obj in read if isinstance(read, list) else []:
+                found.setdefault((ref.kind, obj["metadata"]["name"]), obj)
+        return found
+
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered because its fallback is missing or couldn't answer."""
         return any(t.issues or self._unready(t) is not None for t in self._routes[place])
