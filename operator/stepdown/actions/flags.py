@@ -88,7 +88,15 @@ def _flagd(action: FlagsAction, place: int, target: Target, data: dict[str, str]
         if isinstance(found, ActionIssue):
             result.issues.append(found)
             continue
-        base = f"/data/{escape(key)}#/flags/{escape(name)}"
+        inner = f"/flags/{escape(name)}"
+        try:
+            document.raw(data[key], f"{inner}/defaultVariant")
+            document.raw(data[key], f"{inner}/targeting")
+        except document.NotADocument as error:
+            text = f"flags: {name} in {where} is not unequivocal ({error}); it is left untouched, correct it"
+            result.issues.append(ActionIssue(Problem.INVALID_FLAG_DOCUMENT, text))
+            continue
+        base = f"/data/{escape(key)}#{inner}"
         result.changes.append(FieldChange(target, f"{base}/defaultVariant", found, place))
         if flags[name].get("targeting"):
             result.changes.append(FieldChange(target, f"{base}/targeting", {}, place))

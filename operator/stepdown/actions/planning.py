@@ -8,8 +8,8 @@ from stepdown.actions.translation import ActionIssue, Translation
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
 from stepdown.engine.document import NotADocument
-from stepdown.engine.fields import FieldChange, Ref, same_text, text_at
-from stepdown.engine.ledger import FieldKey, annotation_of, target_of
+from stepdown.engine.fields import FieldChange, Ref, encode, same_text, text_at
+from stepdown.engine.ledger import FieldKey, annotation_of, is_ours
 from stepdown.engine.patch import with_texts
 from stepdown.engine.reasons import Problem
 
@@ -17,8 +17,9 @@ from stepdown.engine.reasons import Problem
 class Plan:
     """The translated ladder of one policy at one moment.
 
-    `issues` are (problem, sentence, place of the level). Levels are cumulative; a later level wins on a field.
-    Actions see objects as they were before us, so that the same level always gives the same fields.
+    `objects` are all that were read, by kind and name. `issues` are (problem, sentence, place of the level). Levels
+    are cumulative; a later level wins on a field. Actions see objects as they were before us, so that the same level
+    always gives the same fields.
     """
 
     def __init__(
@@ -30,8 +31,7 @@ class Plan:
         holder: Callable[[str, str], str | None],
     ) -> None:
         self._policy = policy
-        self._held = {(target_of(entry), entry.path) for entry in ledger}
-        self._snapshot = snapshot
+        self.objects = _by_name(snapshot)
         self._holder = holder
         before = {ref: _as_before(obj, ledger) for ref, obj in snapshot.items()}
         self.issues: list[tuple[Problem, str, int]] = []
@@ -49,17 +49,6 @@ class Plan:
             for translations, level in zip(self._levels, spec.levels, strict=True)
         ]
         self.conflicts: list[tuple[Problem, str, int]] = []
-
-    @property
-    def objects(self) -> dict[tuple[str, str], dict[str, Any] | None]:
-        """Every object that was read, those that were listed too: an autoscaler is found by what it scales."""
-        found: dict[tuple[str, str], dict[str, Any] | None] = {}
-        for ref, read in self._snapshot.items():
-            if ref.name is not None:
-                found[ref.kind, ref.name] = read
-            for obj in read if isinstance(read, list) else []:
-                found.setdefault((ref.kind, obj["metadata"]["name"]), obj)
-        return found
 
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered because its fallback is missing or couldn't answer."""
@@ -85,20 +74,41 @@ class Plan:
         return wanted
 
     def _unready(self, translation: Translation) -> ActionIssue | None:
-        if all((change.target, change.path) in self._held for change in translation.changes):
+        """Why the changes of a translation must not be made, unless what is there is as they want it already."""
+        if translation.unready is None or all(map(self._is_made, translation.changes)):
             return None
         return translation.unready
+
+    def _is_made(self, change: FieldChange) -> bool:
+        obj = self.objects.get((change.target.kind, change.target.name))
+        if obj is None or obj["metadata"]["uid"] != change.target.uid:
+            return False
+        try:
+            return same_text(text_at(obj, change.path), encode(change.desired))
+        except NotADocument:
+            return False
 
     def _other_holder(self, change: FieldChange) -> str | None:
         holder = self._holder(change.target.uid, change.path)
         if holder is not None and holder != self._policy:
             return holder
-        obj = self._snapshot.get(Ref(change.target.kind, change.target.name))
+        obj = self.objects.get((change.target.kind, change.target.name))
         own_name = self._policy.partition("/")[2]
-        for entry in annotation_of(obj).values() if isinstance(obj, dict) else []:
+        for entry in annotation_of(obj).values() if obj is not None else []:
             if isinstance(entry, dict) and entry.get("path") == change.path and entry.get("policy") != own_name:
                 return str(entry.get("policy"))[:253]
         return None
+
+
+def _by_name(snapshot: Mapping[Ref, Any]) -> dict[tuple[str, str], dict[str, Any] | None]:
+    """Every object that was read, those that were listed too: an autoscaler is found by what it scales."""
+    found: dict[tuple[str, str], dict[str, Any] | None] = {}
+    for ref, read in snapshot.items():
+        if ref.name is not None:
+            found[ref.kind, ref.name] = read
+        for obj in read if isinstance(read, list) else []:
+            found.setdefault((ref.kind, obj["metadata"]["name"]), obj)
+    return found
 
 
 def _as_before(found: Any, ledger: Sequence[Entry]) -> Any:
@@ -116,7 +126,7 @@ def _object_before(obj: dict[str, Any], ledger: Sequence[Entry]) -> dict[str, An
             current = text_at(obj, entry.path)
         except NotADocument:
             continue
-        if same_text(current, entry.applied) or (entry.replaces and same_text(current, entry.replaces)):
+        if is_ours(current, entry):
             texts[entry.path] = entry.original
     if not texts:
         return obj

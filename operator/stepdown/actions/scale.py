@@ -10,7 +10,7 @@ from typing import Any
 from stepdown.actions.translation import Translation, View, issue, target_of
 from stepdown.api.actions import ScaleAction, ScaleAs
 from stepdown.api.policy import PolicySpec
-from stepdown.engine.fields import FieldChange, Ref
+from stepdown.engine.fields import ABSENT, FieldChange, Ref
 from stepdown.engine.pointer import escape
 from stepdown.engine.reasons import Problem
 
@@ -120,11 +120,14 @@ def _scaled_object(action: ScaleAction, place: int, owner: dict[str, Any]) -> Tr
     spec = owner["spec"]
     target = target_of("ScaledObject", owner)
     low, high = _bounds(action, int(spec.get("minReplicaCount", 0)), int(spec.get("maxReplicaCount", 100)))
+    path = f"/metadata/annotations/{escape(PAUSED_REPLICAS)}"
     if high < 1:
-        return Translation([FieldChange(target, f"/metadata/annotations/{escape(PAUSED_REPLICAS)}", "0", place)])
+        return Translation([FieldChange(target, path, "0", place)])
+    paused = (owner["metadata"].get("annotations") or {}).get(PAUSED_REPLICAS, ABSENT)
     return Translation(
         [
             FieldChange(target, "/spec/minReplicaCount", low, place),
             FieldChange(target, "/spec/maxReplicaCount", high, place),
+            FieldChange(target, path, paused, place),  # as it was, so that a shallower level's pause ends here
         ]
     )

@@ -29,6 +29,7 @@ __all__ = [
     "annotation_for",
     "annotation_of",
     "entry_id",
+    "is_ours",
     "settle",
     "target_of",
 ]
@@ -196,7 +197,7 @@ def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: 
                 result.entries.append(entry)
                 return
             entry = entry.model_copy(update={"state": EntryState.RESTORED})
-        elif _is(current, entry.applied) or _is_replaced(current, entry):
+        elif is_ours(current, entry):
             result.entries.append(entry)
             result.write(target, entry.path, entry.original, restores=True)
             return
@@ -252,6 +253,11 @@ def _is(current: str | None, text: str | None) -> bool:
         return same_text(current, text)
     except ValueError:
         return False
+
+
+def is_ours(current: str | None, entry: Entry) -> bool:
+    """Whether a field holds what we applied, or our own earlier value while a second step is under way."""
+    return _is(current, entry.applied) or _is_replaced(current, entry)
 
 
 def _is_replaced(current: str | None, entry: Entry) -> bool:
