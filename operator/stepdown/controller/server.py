@@ -57,6 +57,7 @@ class Server:
 
         class Bounded(ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = CONNECTIONS  # a probe must not wait behind a burst of scrapes
 
             def process_request(self, request: Any, client_address: Any) -> None:
                 if not slots.acquire(blocking=False):
