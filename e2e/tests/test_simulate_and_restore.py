@@ -199,6 +199,25 @@ def test_the_lease_of_a_killed_operator_is_taken_over(
     assert lease["holderIdentity"] == ""
 
 
+def test_with_several_leases_of_the_name_it_must_be_told_which(
+    shop: Shop, operator: Operator, plane: ControlPlane, before: dict[str, Any]
+) -> None:
+    operator.stop()
+    shop.apply({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "stepdown"}, "spec": {}})
+
+    unsure = restore(plane, "shop", "-n", shop.namespace)
+    sure = restore(plane, "shop", "-n", shop.namespace, "--lease-namespace", "stepdown-system", "--deadline", "60s")
+
+    places = ", ".join(sorted([shop.namespace, "stepdown-system"]))
+    assert unsure == (
+        1,
+        "",
+        f"stepdown: Leases stepdown are in {places}: name the operator's namespace with --lease-namespace\n",
+    )
+    assert (sure[0], sure[2]) == (0, "")
+    assert shop.snapshot() == before
+
+
 def test_a_foreign_value_is_left_as_it_is(
     shop: Shop, operator: Operator, plane: ControlPlane, before: dict[str, Any]
 ) -> None:

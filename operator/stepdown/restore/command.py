@@ -79,14 +79,9 @@ async def _restore(request: Request) -> int:
         if namespace is None and request.name is not None:
             namespace = current_namespace()
         access = Access(api)
-        policies, has_kind = await _policies(access, namespace)
+        policies = await _policies(access, namespace)
         if request.prints:
             return await _print(request, access, KubernetesCluster(api), policies, namespace)
-        if not has_kind:
-            raise CannotRestore(
-                "this cluster has no DegradationPolicy (its CRD isn't installed);"
-                " stepdown restore --all --print reads what is marked on targets"
-            )
         chosen = _chosen(policies, request.name, namespace)
         if not chosen:
             print("there is no policy: nothing to restore")
@@ -96,14 +91,20 @@ async def _restore(request: Request) -> int:
         await api.close()
 
 
-async def _policies(access: Access, namespace: str | None) -> tuple[list[Policy], bool]:
+async def _policies(access: Access, namespace: str | None) -> list[Policy] | None:
+    """None where the cluster doesn't know the kind."""
     try:
-        return await access.policies(namespace), True
+        return await access.policies(namespace)
     except NoKind:
-        return [], False
+        return None
 
 
-def _chosen(policies: Sequence[Policy], name: str | None, namespace: str | None) -> list[Policy]:
+def _chosen(policies: Sequence[Policy] | None, name: str | None, namespace: str | None) -> list[Policy]:
+    if policies is None:
+        raise CannotRestore(
+            "this cluster has no DegradationPolicy (its CRD isn't installed);"
+            " stepdown restore --print reads what is marked on targets"
+        )
     chosen = [policy for policy in policies if name in (None, policy.name)]
     if name is not None and not chosen:
         names = ", ".join(policy.name for policy in policies)
@@ -113,9 +114,13 @@ def _chosen(policies: Sequence[Policy], name: str | None, namespace: str | None)
 
 
 async def _print(
-    request: Request, access: Access, cluster: KubernetesCluster, policies: Sequence[Policy], namespace: str | None
+    request: Request,
+    access: Access,
+    cluster: KubernetesCluster,
+    policies: Sequence[Policy] | None,
+    namespace: str | None,
 ) -> int:
-    chosen = [policy for policy in policies if request.name in (None, policy.name)]
+    chosen = [policy for policy in policies or [] if request.name in (None, policy.name)]
     found = await print_all(access, cluster, chosen, namespace, request.name)
     if request.name is not None and not chosen and not found.lines:
         _chosen(policies, request.name, namespace)
@@ -215,7 +220,8 @@ async def _all(restorer: Restorer, policies: Sequence[Policy], ends: float, hold
         for line in outcome.commands:
             print(line, file=sys.stderr)
     if not waiting:
-        print(f"none of {len(policies)} policies holds anything any more")
+        many = "1 policy" if len(policies) == 1 else f"{len(policies)} policies"
+        print(f"nothing is held any more ({many})")
     return 1 if waiting else 0
 
 

@@ -65,7 +65,7 @@ class Restorer:
         was_held = bool(status.ledger)
         if was_held:
             status = await self._put_back(outcome, status, now)
-        if not status.ledger and (was_held or status.level != _full(policy)):
+        if not status.ledger and (was_held or status.level not in ("", _full(policy))):
             status = _at_full_service(outcome.policy, status, now)
         if status != status_of(outcome.policy):
             outcome.policy = await self.journal.store(outcome.policy, status)

@@ -95,4 +95,5 @@ class Past:
             raise self._unusable(seen[0].detail)
 
     def _unusable(self, detail: str) -> NoPrometheus:
-        return NoPrometheus(f"{self.url} can't be used: {detail}. Check --prometheus, or try again")
+        end = "" if detail.endswith("?") else "."
+        return NoPrometheus(f"{self.url} can't be used: {detail}{end} Check --prometheus, or try again")
