@@ -184,7 +184,7 @@ def test_without_a_url_there_is_no_default_endpoint(render):
         "logLevel": "info",
         "logFormat": "json",
         "metricsAddress": "0.0.0.0:8080",
-        "lease": {"name": "stepdown", "durationSeconds": 15, "renewSeconds": 5},
+        "lease": {"name": "stepdown", "durationSeconds": 15, "renewSeconds": 2},
     }
 
 
