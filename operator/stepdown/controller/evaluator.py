@@ -50,6 +50,7 @@ class Watched:
     phase: Phase = field(default_factory=Phase)
     evaluated: float = field(default_factory=time.monotonic)
     budgets_at: float = float("-inf")
+    moved_at: float = 0.0
     busy: bool = False
     retries: int = 0
     again: bool = False
@@ -106,7 +107,7 @@ class Evaluator:
                 self._schedule(key, 0.0)
             return
         prepared, problems = prepare(policy)
-        self._watched[key] = Watched(policy, prepared, problems)
+        self._watched[key] = Watched(policy, prepared, problems, moved_at=_moved_at(policy))
         status = status_of(policy)
         self._cycle.claims.note(key, status.ledger if status is not None else [])
         self._schedule(key, 0.0)
@@ -218,7 +219,6 @@ class Evaluator:
             endpoint = self._allowed(policy.namespace, prepared.spec.metrics_endpoint)
             problems = prepared.problems + endpoint
             prepared = Prepared(prepared.spec, prepared.ladder, prepared.questions, problems)
-        before = (policy.raw.get("status") or {}).get("state") or {}
         try:
             async with asyncio.timeout(TICK_SECONDS):
                 after = await self._cycle.tick(policy, prepared, observations, watched.memory, time.time(), problems)
@@ -232,7 +232,7 @@ class Evaluator:
         if int(after.resource_version) >= int(watched.policy.resource_version):
             watched.policy = after
         self._metrics.evaluations.inc()
-        self._measure(after, before)
+        self._measure(watched, after)
         return False
 
     async def _look_again(self, watched: Watched) -> None:
@@ -247,14 +247,15 @@ class Evaluator:
         elif self._watched.get(key) is watched:
             self._forget(key, policy)
 
-    def _measure(self, policy: Policy, before: Mapping[str, Any]) -> None:
+    def _measure(self, watched: Watched, policy: Policy) -> None:
         status = policy.raw.get("status") or {}
-        state = status.get("state") or {}
-        self._metrics.level.labels(policy.namespace, policy.name).set(state.get("index", 0))
+        self._metrics.level.labels(policy.namespace, policy.name).set((status.get("state") or {}).get("index", 0))
         ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
         self._metrics.ready.labels(policy.namespace, policy.name).set(1 if ready else 0)
-        if state.get("since", 0) != before.get("since", 0) and status.get("history"):
+        moved_at = _moved_at(policy)
+        if moved_at != watched.moved_at and status.get("history"):
             self._metrics.transitions.labels(policy.namespace, policy.name, status["history"][-1]["reason"]).inc()
+        watched.moved_at = moved_at
 
     def _next(self, watched: Watched, observations: Mapping[str, Observation], *, retry: bool) -> float:
         now = time.time()
@@ -271,3 +272,8 @@ class Evaluator:
         watched.phase.see(max((o.sampled for o in observations.values() if o.sampled is not None), default=None))
         expected = watched.phase.next_after(now, interval)
         return expected if expected is not None else on_grid(now, interval)
+
+
+def _moved_at(policy: Policy) -> float:
+    """The time of the last transition; 0 for never."""
+    return float(((policy.raw.get("status") or {}).get("state") or {}).get("since", 0.0))
