@@ -95,6 +95,7 @@ class Cycle:
         acting = spec.mode is Mode.ENFORCE
         wanted: dict[FieldKey, FieldChange] = {}
         objects: Objects = {}
+        undone: set[int] = set()
         if decision.level or decision.is_transition or status.ledger or _verification_due(policy, memory, now):
             try:
                 snapshot = await self._snapshot(policy, prepared, status)
@@ -108,13 +109,13 @@ class Cycle:
                 unavailable |= {decision.level}
                 decision, state = decide(ladder, before, observations, now, unavailable)
             wanted = plan.wanted(decision.level) if acting else {}
+            undone = plan.undone(decision.level)
             memory.issues = plan.issues + plan.conflicts
             memory.verified_at, memory.verified_generation = now, policy.generation
         left, entered = ladder.steps[decision.came_from].name, ladder.steps[decision.level].name
         if decision.is_transition:
             status = with_transition(status, decision, left, entered, now)
         suspended = decision.reason is Reason.SUSPENDED
-        pending: set[int] = set()
         contested: list[str] = []
         if (wanted or status.ledger) and not suspended:
             status = status.model_copy(update={"epoch": self.epoch, "state": state})
@@ -122,14 +123,14 @@ class Cycle:
             upwards = decision.level < decision.came_from
             done = await self._writer.apply(policy, status, wanted, objects, moment, upwards=upwards)
             policy, status = done.policy, done.status
-            pending = {wanted[key].level for key in done.pending if key in wanted}
+            undone |= {wanted[key].level for key in done.pending if key in wanted}
             memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
             news = News(self.journal, policy)
             news.written(done.applied, decision)
             contested = news.found(done.facts, objects)
         elif not suspended:
             memory.rejected = []
-        reached = _reached(decision.level, pending, memory) if acting else 0
+        reached = _reached(decision.level, undone, memory) if acting else 0
         if suspended:
             reached = ladder.index(status.level) or 0
         report = Report(
@@ -254,9 +255,9 @@ def _verification_due(policy: Policy, memory: Memory, now: float) -> bool:
     )
 
 
-def _reached(decided: int, pending: set[int], memory: Memory) -> int:
+def _reached(decided: int, undone: set[int], memory: Memory) -> int:
     """The deepest level whose actions are all applied."""
-    wrong = [place for _, _, place in (*memory.issues, *memory.rejected)] + list(pending)
+    wrong = undone | {place for _, _, place in memory.rejected}
     return min([decided, *(place - 1 for place in wrong if 0 < place <= decided)])
 
 

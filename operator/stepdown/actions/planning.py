@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from stepdown.actions import translate
+from stepdown.actions import route, translate
 from stepdown.actions.translation import ActionIssue, Translation
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
@@ -48,7 +48,27 @@ class Plan:
             [t for t, action in zip(translations, level.actions, strict=True) if action.route is not None]
             for translations, level in zip(self._levels, spec.levels, strict=True)
         ]
+        self._services = [
+            [route.service_of(a.route, spec) if a.route is not None else None for a in level.actions]
+            for level in spec.levels
+        ]
         self.conflicts: list[tuple[Problem, str, int]] = []
+
+    def undone(self, place: int) -> set[int]:
+        """The levels, down to a place, with an action that can't be done there.
+
+        A route that can't be made is none of them where a deeper level moves the same Service: its own was stepped
+        over, and would be overruled.
+        """
+        levels = {level for _, _, level in self.conflicts}
+        moved: set[str | None] = set()
+        for level in range(place, 0, -1):
+            services = self._services[level]
+            broken = [s for s, done in zip(services, self._levels[level], strict=True) if done.issues]
+            if any(service not in moved for service in broken):
+                levels.add(level)
+            moved |= {s for s, done in zip(services, self._levels[level], strict=True) if s and not done.issues}
+        return levels
 
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered because its fallback is missing or couldn't answer."""

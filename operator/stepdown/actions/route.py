@@ -15,12 +15,12 @@ from stepdown.engine.reasons import Problem
 
 def references(action: RouteAction, spec: PolicySpec) -> list[Ref]:
     """The Service, the workload that takes over, and the pods."""
-    return [Ref("Service", _service(action, spec)), Ref(*_fallback(action)), Ref("Pod")]
+    return [Ref("Service", service_of(action, spec)), Ref(*_fallback(action)), Ref("Pod")]
 
 
 def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> Translation:
     """The change of the selector; `unready` where the fallback couldn't answer now."""
-    name = _service(action, spec)
+    name = service_of(action, spec)
     service = view.get("Service", name)
     if service is None:
         return issue(
@@ -48,6 +48,13 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
         )
     change = FieldChange(target_of("Service", service), "/spec/selector", labels, place)
     return Translation([change], unready=_unready(service, kind, fallback, labels, view))
+
+
+def service_of(action: RouteAction, spec: PolicySpec) -> str:
+    """The Service that an action moves, the target's where none is named."""
+    name = action.service or spec.target.service
+    assert name is not None
+    return name
 
 
 def is_ready(pod: dict[str, Any]) -> bool:
@@ -90,12 +97,6 @@ def _serves(pod: dict[str, Any], wanted: int | str) -> bool:
     if isinstance(wanted, int):
         return not declared or any(p.get("containerPort") == wanted for p in declared)
     return any(p.get("name") == wanted for p in declared)
-
-
-def _service(action: RouteAction, spec: PolicySpec) -> str:
-    name = action.service or spec.target.service
-    assert name is not None
-    return name
 
 
 def _fallback(action: RouteAction) -> tuple[str, str]:

@@ -1,0 +1,40 @@
+"""A level whose fallback can't answer: stepped over, named, and never the reason for a wrong level in the status."""
+
+import copy
+from typing import Any
+
+from cycle.world import SPEC, World
+
+
+def two_routes(first: str, service: str | None = None) -> dict[str, Any]:
+    """A ladder whose upper level routes to `first` and whose lower one routes to shop-static."""
+    spec = copy.deepcopy(SPEC)
+    route = {"to": {"deployment": first}, **({"service": service} if service else {})}
+    spec["levels"][1]["actions"] = [{"route": route}]
+    spec["levels"][1]["recover"] = {"trial": {"after": "1m", "watch": "10s"}}
+    spec["levels"][2]["actions"] = [{"route": {"to": {"deployment": "shop-static"}}}]
+    return spec
+
+
+def condition(world: World, kind: str) -> tuple[str, str]:
+    found = next(c for c in world.status["conditions"] if c["type"] == kind)
+    return found["status"], found["reason"]
+
+
+def test_a_level_that_is_stepped_over_does_not_hide_the_one_that_is_reached():
+    world = World(two_routes("nowhere"))
+    world.values["load"] = 0.92
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    assert world.level == "static"
+    assert condition(world, "Degraded") == ("True", "BelowFull")
+    assert condition(world, "Ready") == ("False", "TargetNotFound")
+
+
+def test_a_route_that_cannot_be_made_counts_where_no_deeper_level_moves_that_service():
+    world = World(two_routes("nowhere", service="another"))
+    world.values["load"] = 0.92
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    assert world.level == "full"
+    assert condition(world, "Reconciling") == ("True", "Stepping")
