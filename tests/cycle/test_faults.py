@@ -1,5 +1,6 @@
 """Every call of an episode down and up, met by a fault before or after it: the end is the same as without."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +103,24 @@ def test_row_13_any_fault_at_any_call_ends_as_without_it(fault, ticks_of_an_epis
         stored = world.sandbox.policy("shop").resource_version
         world.ticks(3)
         assert world.sandbox.policy("shop").resource_version == stored, place
+
+
+def test_what_a_tick_has_read_it_never_writes_into():
+    world = World()
+    seen: list[tuple[object, str]] = []
+    read = world.sandbox.read
+
+    async def remembering(*arguments):
+        found = await read(*arguments)
+        seen.extend((obj, json.dumps(obj)) for obj in found.values())
+        return found
+
+    world.sandbox.read = remembering
+    for values in EPISODE:
+        world.values |= values
+        world.tick()
+    assert len(seen) > 100
+    assert [json.dumps(obj) for obj, _ in seen] == [text for _, text in seen]
 
 
 def test_no_target_is_written_without_an_earlier_entry_with_its_original():
