@@ -205,8 +205,11 @@ def test_with_several_leases_of_the_name_it_must_be_told_which(
     operator.stop()
     shop.apply({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "stepdown"}, "spec": {}})
 
-    unsure = restore(plane, "shop", "-n", shop.namespace)
-    sure = restore(plane, "shop", "-n", shop.namespace, "--lease-namespace", "stepdown-system", "--deadline", "60s")
+    try:
+        unsure = restore(plane, "shop", "-n", shop.namespace)
+        sure = restore(plane, "shop", "-n", shop.namespace, "--lease-namespace", "stepdown-system", "--deadline", "60s")
+    finally:
+        shop.api.delete("Lease", "stepdown", shop.namespace)  # its namespace may outlive this test
 
     places = ", ".join(sorted([shop.namespace, "stepdown-system"]))
     assert unsure == (
