@@ -110,7 +110,8 @@ class Cycle:
                 decision, state = decide(ladder, before, observations, now, unavailable)
             wanted = plan.wanted(decision.level) if acting else {}
             undone = plan.undone(decision.level)
-            memory.issues = plan.issues + plan.conflicts
+            waits = decision.reason is Reason.FALLBACK_NOT_READY
+            memory.issues = plan.issues + plan.conflicts + plan.unready(undone | (unavailable if waits else NO_LEVELS))
             memory.verified_at, memory.verified_generation = now, policy.generation
         left, entered = ladder.steps[decision.came_from].name, ladder.steps[decision.level].name
         if decision.is_transition:
@@ -142,7 +143,7 @@ class Cycle:
             decided=entered,
             state=state,
             observing=not acting,
-            problems=_problems(prepared, memory, decision),
+            problems=_problems(prepared, memory),
             missing=_missing(prepared, decision, memory, now),
             ledger=status.ledger,
             restoring=not suspended and any((target_of(e), e.path) not in wanted for e in status.ledger),
@@ -261,11 +262,8 @@ def _reached(decided: int, undone: set[int], memory: Memory) -> int:
     return min([decided, *(place - 1 for place in wrong if 0 < place <= decided)])
 
 
-def _problems(prepared: Prepared, memory: Memory, decision: Decision) -> list[tuple[Problem, str]]:
-    problems = [*prepared.problems, *((p, text) for p, text, _ in (*memory.rejected, *memory.issues))]
-    if decision.reason is Reason.FALLBACK_NOT_READY:
-        problems.append((Problem.FALLBACK_NOT_READY, decision.message))
-    return problems
+def _problems(prepared: Prepared, memory: Memory) -> list[tuple[Problem, str]]:
+    return [*prepared.problems, *((p, text) for p, text, _ in (*memory.rejected, *memory.issues))]
 
 
 def _missing(prepared: Prepared, decision: Decision, memory: Memory, now: float) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from cycle.world import SPEC, World
+from cycle.world import SPEC, World, deployment
 
 
 def two_routes(first: str, service: str | None = None) -> dict[str, Any]:
@@ -14,6 +14,15 @@ def two_routes(first: str, service: str | None = None) -> dict[str, Any]:
     spec["levels"][1]["recover"] = {"trial": {"after": "1m", "watch": "10s"}}
     spec["levels"][2]["actions"] = [{"route": {"to": {"deployment": "shop-static"}}}]
     return spec
+
+
+def service(name: str) -> dict[str, Any]:
+    spec = {"selector": {"app": name}, "ports": [{"port": 80}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def message(world: World, kind: str) -> str:
+    return str(next(c for c in world.status["conditions"] if c["type"] == kind)["message"])
 
 
 def condition(world: World, kind: str) -> tuple[str, str]:
@@ -38,3 +47,28 @@ def test_a_route_that_cannot_be_made_counts_where_no_deeper_level_moves_that_ser
     assert world.selector() == {"app": "shop-static"}
     assert world.level == "full"
     assert condition(world, "Reconciling") == ("True", "Stepping")
+
+
+def test_a_fallback_without_a_ready_pod_is_named_with_the_cure_while_its_level_waits():
+    spec = copy.deepcopy(SPEC)
+    spec["levels"][2]["actions"] = [{"route": {"to": {"deployment": "empty"}}}]
+    world = World(spec)
+    world.sandbox.create(deployment("empty", 0))
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    assert world.level == "full"
+    assert world.selector() == {"app": "shop", "tier": "web"}
+    assert condition(world, "Ready") == ("False", "FallbackNotReady")
+    assert "level static: route: Deployment empty has 0 ready pods (needs 1); scale it up" in message(world, "Ready")
+
+
+def test_a_level_above_whose_fallback_cannot_answer_is_named_and_not_said_to_be_reached():
+    world = World(two_routes("empty", service="another"))
+    world.sandbox.create(deployment("empty", 0))
+    world.sandbox.create(service("another"))
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    assert world.level == "full"
+    assert condition(world, "Ready") == ("False", "FallbackNotReady")
+    assert "level core-only: route: Deployment empty has 0 ready pods" in message(world, "Ready")

@@ -1,6 +1,6 @@
 """From the ladder to the fields that must change, over what is there: every level's actions, translated once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from stepdown.actions import route, translate
@@ -48,6 +48,7 @@ class Plan:
             [t for t, action in zip(translations, level.actions, strict=True) if action.route is not None]
             for translations, level in zip(self._levels, spec.levels, strict=True)
         ]
+        self._names = [level.name for level in spec.levels]
         self._services = [
             [route.service_of(a.route, spec) if a.route is not None else None for a in level.actions]
             for level in spec.levels
@@ -64,11 +65,20 @@ class Plan:
         moved: set[str | None] = set()
         for level in range(place, 0, -1):
             services = self._services[level]
-            broken = [s for s, done in zip(services, self._levels[level], strict=True) if done.issues]
-            if any(service not in moved for service in broken):
+            made = [not t.issues and self._unready(t) is None for t in self._levels[level]]
+            if any(not done and service not in moved for service, done in zip(services, made, strict=True)):
                 levels.add(level)
-            moved |= {s for s, done in zip(services, self._levels[level], strict=True) if s and not done.issues}
+            moved |= {service for service, done in zip(services, made, strict=True) if service and done}
         return levels
+
+    def unready(self, places: Iterable[int]) -> list[tuple[Problem, str, int]]:
+        """The fallbacks of some levels that are there and couldn't answer, as `issues` are."""
+        return [
+            (found.problem, f"level {self._names[place]}: {found.message}", place)
+            for place in sorted(places)
+            for found in map(self._unready, self._routes[place])
+            if found is not None
+        ]
 
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered because its fallback is missing or couldn't answer."""
