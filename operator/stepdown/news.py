@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stepdown.api.status import PolicyStatus, StatusCondition
 from stepdown.engine.decide import Decision
 from stepdown.engine.fields import KINDS
-from stepdown.engine.ledger import Fact, Write
+from stepdown.engine.ledger import Fact, Write, short
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.rivals import cure, manager_of
 from stepdown.ports import Event, Journal, Policy
@@ -29,10 +29,13 @@ class News:
 
     def written(self, writes: Sequence[Write], decision: Decision | None) -> None:
         """Fields that were set or put back, with the decision behind it (None: the policy was deleted)."""
-        why = decision.message if decision is not None else "the policy was deleted"
+        why = (decision.why or decision.message) if decision is not None else "the policy was deleted"
         for write in writes:
-            reason, verb = (EventReason.RESTORED, "put back") if write.restores else (EventReason.ACTION_APPLIED, "set")
-            text = f"{write.target.kind} {write.target.name}: {', '.join(write.texts)} {verb}; {why}"
+            reason, verb = (
+                (EventReason.RESTORED, "put back") if write.restores else (EventReason.ACTION_APPLIED, "set")
+            )
+            fields = ", ".join(f"{path}={short(text)}" for path, text in write.texts.items())
+            text = f"{write.target.kind} {write.target.name}: {verb} {fields}; {why}"
             self.journal.tell(self.policy, Event(reason, text, about=write.target))
 
     def found(self, facts: Sequence[Fact], objects: Objects) -> list[str]:

@@ -31,6 +31,7 @@ __all__ = [
     "entry_id",
     "is_ours",
     "settle",
+    "short",
     "target_of",
 ]
 
@@ -235,8 +236,8 @@ def _contested(result: Settlement, entry: Entry, current: str | None) -> None:
     result.facts.append(
         Fact(
             EventReason.CONTESTED,
-            f"{_field(entry)} is {_short(current)}, which is neither what was applied ({_short(entry.applied)}) nor"
-            f" what was there before ({_short(entry.original)}) or was set back {REAPPLY_MAX} times:"
+            f"{_field(entry)} is {short(current)}, which is neither what was applied ({short(entry.applied)}) nor"
+            f" what was there before ({short(entry.original)}) or was set back {REAPPLY_MAX} times:"
             " the foreign value stays",
             target_of(entry),
             entry.path,
@@ -269,7 +270,8 @@ def _field(entry: Entry) -> str:
     return f"{entry.path} of {entry.target.kind} {entry.target.name}"
 
 
-def _short(text: str | None) -> str:
+def short(text: str | None) -> str:
+    """A ledger text for people: bounded, and `absent` for a field that is not there."""
     if text is None:
         return "absent"
     return text if len(text) <= 60 else text[:57] + "..."
