@@ -17,6 +17,7 @@ from rich.console import Console
 
 from demo.launch import LENGTH
 from demo.screen import INTRODUCTION, LiveScreen, Moment, PlainScreen, Screen, Step, summary
+from demo.shops import Page
 from demo.stage import WITH, WITHOUT, CannotRun, Stage, staged
 from demo.verdict import differences, judge
 from plane.binaries import CannotBuild
@@ -86,7 +87,8 @@ def _launch(console: Console, stage: Stage) -> int:
         finally:
             screen.close()
     status = stage.status()
-    protected, bare = stage.launch.tally(WITH), stage.launch.tally(WITHOUT)
+    shops = stage.launch.tallies()
+    protected, bare = shops[WITH], shops[WITHOUT]
     after = stage.shop.snapshot()
     checks = judge(
         visited,
@@ -117,8 +119,9 @@ def _follow(stage: Stage, screen: Screen, line: "_Line") -> list[str]:
             visited.append(seen["to"])
             screen.step(Step(launch.seconds, seen["from"], seen["to"], seen["message"], stage.policy_line()))
         told = len(history)
-        screen.show(Moment(launch.seconds, launch.users, launch.tally(WITH), launch.tally(WITHOUT), line.text))
-        back = status.get("level") == "full" and not status.get("ledger")
+        shops = launch.tallies()
+        screen.show(Moment(launch.seconds, launch.users, shops[WITH], shops[WITHOUT], line.text))
+        back = status.get("level") == "full" and not status.get("ledger") and shops[WITH].rates.page is Page.FULL
         if launch.seconds < LENGTH or not back:
             quiet_since = None
         elif quiet_since is None:

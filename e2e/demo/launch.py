@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
 from typing import Any
 
-from demo.shops import Page, Rates, is_healthy, serve, setup_of, share_within
+from demo.shops import Page, Rates, Setup, is_healthy, serve, setup_of, share_within
 from demo.watching import Watching
 from plane.fake_node import host_address
 from plane.metrics_source import MetricsSource
@@ -151,10 +151,10 @@ class Launch:
         """Users now."""
         return users_at(self.seconds)
 
-    def tally(self, namespace: str) -> Tally:
-        """A shop now."""
+    def tallies(self) -> dict[str, Tally]:
+        """Both shops at the same moment, by namespace."""
         with self._lock:
-            return self._tallies[namespace]
+            return self._tallies
 
     def is_healthy(self, namespace: str) -> bool:
         """What `/healthz` of a shop's pods says."""
@@ -168,17 +168,21 @@ class Launch:
             before = now
 
     def _step(self, seconds: float) -> None:
+        users = self.users
+        now = {namespace: serve(self._setup(namespace), users) for namespace in self._counts}
+        with self._lock:
+            for namespace, counts in self._counts.items():
+                counts.add(now[namespace], seconds)
+            self._tallies = {n: Tally(now[n], counts.since_begin()) for n, counts in self._counts.items()}
         for namespace, counts in self._counts.items():
-            setup = setup_of(
-                self._watching.get("Service", namespace, SERVICE),
-                self._watching.all("Deployment", namespace),
-                self._watching.get("ConfigMap", namespace, FLAGS),
-            )
-            with self._lock:
-                rates = serve(setup, self.users)
-                counts.add(rates, seconds)
-                self._tallies[namespace] = Tally(rates, counts.since_begin())
-            self._expose(namespace, counts, rates)
+            self._expose(namespace, counts, now[namespace])
+
+    def _setup(self, namespace: str) -> Setup:
+        return setup_of(
+            self._watching.get("Service", namespace, SERVICE),
+            self._watching.all("Deployment", namespace),
+            self._watching.get("ConfigMap", namespace, FLAGS),
+        )
 
     def _expose(self, namespace: str, counts: _Counts, rates: Rates) -> None:
         labels = f'namespace="{namespace}", service="{SERVICE}"'

@@ -21,12 +21,12 @@ EVERY = 10.0
 """Seconds between two plain lines."""
 
 INTRODUCTION = f"""\
-A launch: {FEW} users become {MANY:,} and then {FEW} again, for two equal shops, one with a policy, one without
+A launch: {FEW} users become {MANY:,} and {FEW} again. Two equal shops, one with a policy, one without.
 
-  real        control plane, Prometheus, Helm, kubectl, the chart with its ServiceAccount, the operator
-  simulated   the node, and both shops: one process (e2e/demo/shops.py), whose capacity follows the real
-              objects (ready pods, flags, the Service's selector) and whose metrics Prometheus scrapes
-  policy      examples/four-levels.yaml with shorter timers: minutes are seconds, up 25 s, trial 15 s
+  real       control plane, Prometheus, Helm, kubectl, the chart, its ServiceAccount, the operator
+  simulated  the node, and both shops: one process (e2e/demo/shops.py) whose capacity follows the
+             real objects (ready pods, flags, selector) and whose metrics Prometheus scrapes
+  policy     examples/four-levels.yaml, timers shortened: minutes are seconds, up 25 s, trial 15 s
 """
 
 
@@ -76,20 +76,16 @@ class PlainScreen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next = 0.0
+        self._last: Moment | None = None
         self._print("TIME   USERS             WITH THE POLICY                          WITHOUT")
         self._print("                         pages     error pages            total   error pages            total")
 
     def show(self, moment: Moment) -> None:
         """See Screen."""
-        if moment.seconds < self._next:
-            return
-        self._next += EVERY
-        shops = "   ".join(
-            f"{tally.rates.errors:>6,.0f}/s {bar(error_share(tally), 10)} {tally.errors:>7,}"
-            for tally in (moment.protected, moment.bare)
-        )
-        users = f"{clock(moment.seconds)} {moment.users:>7,} {bar(moment.users / MANY, 10)}"
-        self._print(f"{users}  {moment.protected.rates.page:<9}{shops}".rstrip())
+        self._last = moment
+        if moment.seconds >= self._next:
+            self._next += EVERY
+            self._row(moment)
 
     def step(self, step: Step) -> None:
         """See Screen."""
@@ -99,7 +95,17 @@ class PlainScreen:
 
     def close(self) -> None:
         """See Screen."""
+        if self._last is not None:
+            self._row(self._last)
         self._print("")
+
+    def _row(self, moment: Moment) -> None:
+        shops = "   ".join(
+            f"{tally.rates.errors:>6,.0f}/s {bar(error_share(tally), 10)} {tally.errors:>7,}"
+            for tally in (moment.protected, moment.bare)
+        )
+        users = f"{clock(moment.seconds)} {moment.users:>7,} {bar(moment.users / MANY, 10)}"
+        self._print(f"{users}  {moment.protected.rates.page:<9}{shops}".rstrip())
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, soft_wrap=True)

@@ -156,7 +156,9 @@ def is_healthy(deployments: Mapping[str, Object], name: str, users: float) -> bo
 def _is_on(flag: Mapping[str, Any]) -> bool:
     if flag.get("state") != "ENABLED":
         return False
-    return "targeting" in flag or flag.get("variants", {}).get(flag.get("defaultVariant")) is True
+    if flag.get("targeting"):  # an empty one is none
+        return True
+    return flag.get("variants", {}).get(flag.get("defaultVariant")) is True
 
 
 def _labels(deployment: Object) -> dict[str, str]:

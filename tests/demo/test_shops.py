@@ -45,6 +45,12 @@ class TestSetup:
         assert found.page is Page.REDUCED
         assert found.cost == pytest.approx(0.065)
 
+    def test_an_empty_targeting_is_none(self, world):
+        document = json.loads(world[2]["data"]["flags.json"])
+        document["flags"]["reviews"] |= {"targeting": {}, "defaultVariant": "off"}
+        world[2]["data"]["flags.json"] = json.dumps(document)
+        assert setup_of(*world).cost == pytest.approx(0.065)
+
     def test_a_feature_without_a_ready_pod_is_not_served(self, world):
         world[1]["recommendations"]["status"] = {}
         assert setup_of(*world).cost == pytest.approx(0.055)
