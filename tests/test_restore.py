@@ -15,10 +15,10 @@ from stepdown.cli import app
 from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import KINDS, Target
 from stepdown.engine.ledger import entry_id
+from stepdown.engine.undo import command
 from stepdown.ports import Conflict, Policy, Refused
 from stepdown.restore.printing import print_all
 from stepdown.restore.restorer import Outcome, Restorer
-from stepdown.restore.undo import command
 from stepdown.simulate.sandbox import Sandbox
 
 KUBECTL = """#!/usr/bin/env python3

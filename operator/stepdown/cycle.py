@@ -127,7 +127,7 @@ class Cycle:
             undone |= {wanted[key].level for key in done.pending if key in wanted}
             memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
             news = News(self.journal, policy)
-            news.written(done.applied, decision)
+            news.written(done, decision, objects)
             contested = news.found(done.facts, objects)
         elif not suspended:
             memory.rejected = []
@@ -199,7 +199,7 @@ class Cycle:
             done = await self._writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
             policy, status = done.policy, done.status
             news = News(self.journal, policy)
-            news.written(done.applied, None)
+            news.written(done, None, objects)
             news.found(done.facts, objects)
             if status != status_of(policy):
                 policy = await self.journal.store(policy, status)
@@ -207,7 +207,7 @@ class Cycle:
                 memory.restoring_since = memory.restoring_since or now
                 if now - memory.restoring_since < RESTORE_DEADLINE_SECONDS:
                     return policy
-                news.gave_up(done.lines)
+                news.gave_up(status.ledger, objects)
         if not status.ledger and not ending:
             News(self.journal, policy).restored()
         self.claims.note(label(policy), [])

@@ -6,14 +6,15 @@ A change of a condition is a fact; a condition that stays as it is was told when
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stepdown.api.status import PolicyStatus, StatusCondition
+from stepdown.api.status import Entry, PolicyStatus, StatusCondition
 from stepdown.engine.decide import Decision
 from stepdown.engine.fields import KINDS
-from stepdown.engine.ledger import Fact, Write, short
+from stepdown.engine.ledger import Fact, short, target_of
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.rivals import cure, manager_of
+from stepdown.engine.undo import undo
 from stepdown.ports import Event, Journal, Policy
-from stepdown.writer import Objects
+from stepdown.writer import Objects, Written
 
 _FAILED = (Problem.ACTION_REJECTED, Problem.FORBIDDEN)
 
@@ -27,16 +28,16 @@ class News:
     journal: Journal
     policy: Policy
 
-    def written(self, writes: Sequence[Write], decision: Decision | None) -> None:
+    def written(self, done: Written, decision: Decision | None, objects: Objects) -> None:
         """Fields that were set or put back, with the decision behind it (None: the policy was deleted)."""
         why = (decision.why or decision.message) if decision is not None else "the policy was deleted"
-        for write in writes:
-            reason, verb = (
-                (EventReason.RESTORED, "put back") if write.restores else (EventReason.ACTION_APPLIED, "set")
-            )
+        for write in done.applied:
+            reason, verb = (EventReason.RESTORED, "put back") if write.restores else (EventReason.ACTION_APPLIED, "set")
             fields = ", ".join(f"{path}={short(text)}" for path, text in write.texts.items())
             text = f"{write.target.kind} {write.target.name}: {verb} {fields}; {why}"
-            self.journal.tell(self.policy, Event(reason, text, about=write.target))
+            held = [entry for entry in done.status.ledger if target_of(entry) == write.target]
+            commands = undo(self.policy.namespace, self.policy.name, held, dict(objects)).commands
+            self.journal.tell(self.policy, Event(reason, text, about=write.target, undo=tuple(commands)))
 
     def found(self, facts: Sequence[Fact], objects: Objects) -> list[str]:
         """What the writer found; gives the contested fields with the rival's name and the cure."""
@@ -73,10 +74,12 @@ class News:
         """Everything is back, and no mark of ours is left."""
         self.journal.tell(self.policy, Event(EventReason.RESTORE_VERIFIED, NOTHING_HELD))
 
-    def gave_up(self, lines: Sequence[str]) -> None:
+    def gave_up(self, ledger: Sequence[Entry], objects: Objects) -> None:
         """What a deletion couldn't wait for any longer, as commands for a person."""
-        text = "not restored by the deadline, do it by hand: " + " ; ".join(lines)
-        self.journal.tell(self.policy, Event(EventReason.RESTORE_INCOMPLETE, text, warning=True))
+        left = undo(self.policy.namespace, self.policy.name, ledger, dict(objects))
+        text = "not restored by the deadline, do it by hand: " + " ; ".join([*left.commands, *left.remarks])
+        commands = tuple(left.commands)
+        self.journal.tell(self.policy, Event(EventReason.RESTORE_INCOMPLETE, text, warning=True, undo=commands))
 
 
 def _news_of(old: StatusCondition | None, new: StatusCondition) -> Iterator[Event]:

@@ -4,7 +4,7 @@ The cycle is written against these; live runs, simulation and the tests bring th
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from stepdown.api.status import PolicyStatus
@@ -85,12 +85,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact for people: on the policy, and on the touched object where there is one."""
+    """A fact for people: on the policy, and on the touched object where there is one.
+
+    `undo` are commands that take a change back without us; they are for the log, where the operator's end leaves them.
+    """
 
     reason: str
     message: str
     warning: bool = False
-    about: Target | None = field(default=None)
+    about: Target | None = None
+    undo: tuple[str, ...] = ()
 
 
 class Observer(Protocol):

@@ -22,7 +22,7 @@ from stepdown.engine.ledger import (
     settle,
     target_of,
 )
-from stepdown.engine.patch import Patch, at_version, build_patch, kubectl_line, scale_patch
+from stepdown.engine.patch import Patch, at_version, build_patch, scale_patch
 from stepdown.engine.plan import rank
 from stepdown.engine.reasons import Problem
 from stepdown.ports import Cluster, Conflict, Journal, Policy, Refused, Unknown
@@ -43,11 +43,9 @@ class Written:
     policy: Policy
     status: PolicyStatus
     facts: list[Fact] = field(default_factory=list)
-    retired: list[Entry] = field(default_factory=list)
     applied: list[Write] = field(default_factory=list)
     problems: list[tuple[Problem, str, Target]] = field(default_factory=list)
     pending: set[FieldKey] = field(default_factory=set)
-    lines: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,6 @@ class Writer:
         after = settle(done.status.ledger, wanted, objects, moment) if before.writes else before
         new_facts = [fact for fact in after.facts if fact not in before.facts]
         done.facts += new_facts
-        done.retired = after.retired
         done.pending = after.pending
         refused = {target for _, _, target in done.problems}
         entries = [_blocked(entry, wanted, refused) for entry in after.entries]
@@ -109,9 +106,6 @@ class Writer:
         except (NotADocument, KeyError) as error:
             done.problems.append((Problem.INVALID_FLAG_DOCUMENT, f"{target.kind} {target.name}: {error}", target))
             return
-        kind = KINDS[target.kind]
-        if not again:
-            done.lines.append(kubectl_line(done.policy.namespace, kind.plural, target.name, patch, subresource))
         try:
             result = await self.cluster.patch(done.policy.namespace, target, at_version(patch, obj), subresource)
         except Conflict:

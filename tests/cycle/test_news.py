@@ -139,3 +139,17 @@ def test_a_suspended_policys_targets_are_not_touched_by_a_takeover():
     world.values["load"] = 0.1
     world.ticks(12)
     assert world.as_at_first()
+
+
+def test_each_change_is_logged_with_the_command_that_takes_it_back():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    event = next(e for e in world.sandbox.events if e.about is not None and e.about.name == "extras")
+    assert event.message == "Deployment extras: set /spec/replicas=0; load 92%>80%"
+    uid = event.about.uid if event.about else ""
+    assert event.undo == (
+        "kubectl -n default patch deployments extras --subresource=scale --type=json -p"
+        f' \'[{{"op":"test","path":"/metadata/uid","value":"{uid}"}},'
+        '{"op":"test","path":"/spec/replicas","value":null},{"op":"add","path":"/spec/replicas","value":3}]\'',
+    )

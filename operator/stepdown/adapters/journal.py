@@ -62,7 +62,8 @@ class KubernetesJournal:
     def tell(self, policy: Policy, event: Event) -> None:
         """See ports.Journal."""
         message = "".join(c if c.isprintable() else " " for c in event.message)[:MESSAGE_MAX]
-        log.info(message, extra={"policy": f"{policy.namespace}/{policy.name}", "reason": str(event.reason)})
+        facts: dict[str, Any] = {"policy": f"{policy.namespace}/{policy.name}", "reason": str(event.reason)}
+        log.info(message, extra={**facts, "undo": list(event.undo)} if event.undo else facts)
         involved: list[dict[str, Any]] = [
             {
                 "apiVersion": f"{GROUP}/{VERSION}",

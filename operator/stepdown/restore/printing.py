@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from stepdown.api.status import Entry, PolicyStatus
 from stepdown.cycle import label, status_of
 from stepdown.engine.fields import Ref
+from stepdown.engine.undo import Objects, command, undo
 from stepdown.ports import FINALIZER, Cluster, JsonPatch, Object, Policy, Refused, Unknown
 from stepdown.restore.access import MARKED_KINDS, Access
-from stepdown.restore.undo import Objects, command, comment, marked, page, undo
+from stepdown.restore.page import comment, marked, page
 
 HOW = (
     "Paste these lines into a shell. Each tests what it replaces, and changes nothing where that has changed.",

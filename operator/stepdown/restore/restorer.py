@@ -14,8 +14,8 @@ from stepdown.engine.fields import Ref
 from stepdown.engine.ledger import Fact, Moment
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.report import Report, render, with_transition
+from stepdown.engine.undo import undo
 from stepdown.ports import Cluster, Journal, Policy
-from stepdown.restore.undo import undo
 from stepdown.writer import Objects, Writer, Written
 
 MESSAGE = "restored by hand and suspended"

@@ -5,20 +5,19 @@ somebody else has changed since is left out and remarked, for their value wins.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
-from stepdown.api.status import Entry, EntryState, EntryTarget
-from stepdown.engine.annotation import ANNOTATION
+from stepdown.api.status import Entry
+from stepdown.engine.annotation import ANNOTATION, annotation_for
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import KINDS, Target, decode, encode
-from stepdown.engine.ledger import Moment, annotation_for, annotation_of, entry_id, settle
+from stepdown.engine.ledger import settle
 from stepdown.engine.patch import Patch, build_patch, kubectl_line, scale_patch, with_texts
 from stepdown.engine.plan import rank
 from stepdown.engine.pointer import escape
+from stepdown.engine.settlement import Moment
 
 ARGUMENT_MAX = 100_000
 """Most characters of an argument: Linux takes 128 KiB."""
@@ -68,53 +67,6 @@ def command(namespace: str, plural: str, name: str, patch: Patch, subresource: s
     head = line.partition(" -p '")[0]
     body = json.dumps(patch, separators=(",", ":"), ensure_ascii=True)
     return f"{head} --patch-file=/dev/stdin <<'STEPDOWN'\n{body}\nSTEPDOWN"
-
-
-def marked(kind: str, obj: Mapping[str, Any]) -> dict[str, list[Entry]]:
-    """What an object's annotation alone says is held on it, by policy.
-
-    What doesn't fit this very object is left out: somebody has copied the annotation, or made it.
-    """
-    found: dict[str, list[Entry]] = {}
-    metadata = obj["metadata"]
-    target = Target(kind, str(metadata["name"]), str(metadata["uid"]))
-    for key, facts in annotation_of(obj).items():
-        if not isinstance(facts, dict) or key != entry_id(target, str(facts.get("path"))):
-            continue
-        try:
-            entry = Entry(
-                id=key,
-                target=EntryTarget(
-                    group=KINDS[kind].group,
-                    version=KINDS[kind].version,
-                    kind=kind,
-                    name=target.name,
-                    uid=target.uid,
-                ),
-                path=facts["path"],
-                original=facts.get("original"),
-                applied=facts.get("applied"),
-                state=EntryState.APPLIED,
-                level=facts.get("level", ""),
-                time=0.0,
-            )
-            for text in (entry.original, entry.applied):
-                decode(text)
-        except (ValidationError, ValueError):
-            continue
-        found.setdefault(str(facts.get("policy")), []).append(entry)
-    return found
-
-
-def comment(text: str) -> str:
-    """A line that a shell skips, whatever is in the text."""
-    return "# " + "".join(c if c.isprintable() else " " for c in text)
-
-
-def page(title: str, hints: Iterable[str], done: Undo) -> list[str]:
-    """The lines to print for one policy: comments, commands, and what is left as it is."""
-    lines = [comment(title), *map(comment, hints), *done.commands]
-    return [*lines, *(comment(f"left as it is: {remark}") for remark in done.remarks)]
 
 
 def _patch(obj: dict[str, Any], policy: str, target: Target, texts: Mapping[str, str | None]) -> tuple[Patch, str]:
