@@ -4,6 +4,10 @@ The library's elector was measured to lead on after its lease was lost, so this 
 itself only until a fixed part of the duration after the *start* of its last good renewal, which holds however
 long it was starved or paused since. Another's Lease is taken only after it has stood unchanged before our own
 eyes for its whole duration; clocks of other machines are never compared. `leaseTransitions` is the epoch.
+
+A Lease may be deleted, garbled or taken by hand. One that was there and is gone stands for its old holder, who may
+not have noticed: it is made anew after the duration only. What isn't readable counts as held by somebody, and an
+epoch is never below the seconds since EPOCH_ZERO, so that losing the count doesn't lead behind it.
 """
 
 import asyncio
@@ -20,6 +24,15 @@ log = logging.getLogger("stepdown.lease")
 BELIEVED_PART = 2 / 3
 """The part of the duration for which a leader believes in its last renewal; the rest is margin for a late write."""
 
+DURATION_MAX = 300.0
+"""Seconds: the longest duration of anybody's that is waited for, as long as the configuration allows."""
+
+EPOCH_ZERO = 1_704_067_200
+"""2024-01-01, as seconds since 1970: `leaseTransitions` is a 32-bit number."""
+
+_NOWHERE = ""
+"""The version of a Lease that is not there."""
+
 
 class LeaseApi(Protocol):
     """What the elector needs of the API server."""
@@ -35,7 +48,7 @@ class LeaseApi(Protocol):
 
 
 class Lease:
-    """One contender for one Lease. Times in seconds; `clock` and `sleep` are for tests."""
+    """One contender for one Lease. Times in seconds; `clock`, `sleep` and `wall` are for tests."""
 
     def __init__(
         self,
@@ -47,15 +60,18 @@ class Lease:
         renew_every: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._path = f"{self._collection}/{name}"
         self._namespace, self._name, self._identity = namespace, name, identity
-        self._duration, self._every = duration, renew_every
-        self._clock, self._sleep = clock, sleep
+        self._duration, self._every = duration, min(renew_every, duration * BELIEVED_PART / 2)
+        self._clock, self._sleep, self._wall = clock, sleep, wall
         self._seen: tuple[str, float] | None = None
         self._last_good = float("-inf")
+        self._unanswered = 0
+        self._highest = 0
         self.epoch = 0
 
     @property
@@ -95,8 +111,8 @@ class Lease:
             started = self._clock()
             try:
                 found = await self._api.get(self._path)
-                spec = found.get("spec") or {}
-                if spec.get("holderIdentity") != self._identity or spec.get("leaseTransitions") != self.epoch:
+                spec = _spec_of(found)
+                if not self._is_ours(spec):
                     log.error("the lease is held by %s now", str(spec.get("holderIdentity"))[:100])
                     self._last_good = float("-inf")
                     return
@@ -120,10 +136,15 @@ class Lease:
         self._last_good = float("-inf")
         try:
             found = await self._api.get(self._path)
-            if (found.get("spec") or {}).get("holderIdentity") == self._identity:
-                await self._api.patch(self._path, _replacing(found, {**found["spec"], "holderIdentity": ""}))
+            spec = _spec_of(found)
+            if self._is_ours(spec):
+                await self._api.patch(self._path, _replacing(found, {**spec, "holderIdentity": ""}))
         except (Refused, Unknown) as error:
             log.warning("the lease could not be released: %s", error)
+
+    def _is_ours(self, spec: dict[str, Any]) -> bool:
+        """Whether a Lease is what this very process wrote; another one may call itself the same."""
+        return spec.get("holderIdentity") == self._identity and spec.get("leaseTransitions") == self.epoch
 
     async def _try(self) -> bool:
         try:
@@ -132,40 +153,58 @@ class Lease:
             if error.status != 404:
                 raise
             return await self._create()
-        spec = found.get("spec") or {}
-        version = str(found["metadata"].get("resourceVersion"))
-        if self._seen is None or self._seen[0] != version:
-            self._seen = (version, self._clock())
-        holder = spec.get("holderIdentity")
-        free = not holder or holder == self._identity
-        if not free and self._clock() - self._seen[1] < _seconds(spec, self._duration):
+        spec = _spec_of(found)
+        self._highest = max(self._highest, _whole(spec.get("leaseTransitions")))
+        stood = self._stood(str(found["metadata"].get("resourceVersion")))
+        unanswered = spec.get("holderIdentity") == self._identity and spec.get("leaseTransitions") == self._unanswered
+        free = spec.get("holderIdentity") == ""
+        free = free or (self._is_ours(spec) and self.epoch > 0) or (unanswered and self._unanswered > 0)
+        if not free and stood < self._wait(spec):
             return False
-        epoch = max(_whole(spec.get("leaseTransitions")), self.epoch) + 1
-        try:
-            await self._api.patch(self._path, _replacing(found, self._spec(epoch)))
-        except Conflict:
-            return False
-        self.epoch = epoch
-        return True
+        return await self._take(self._next_epoch(), lambda body: self._api.patch(self._path, _replacing(found, body)))
 
     async def _create(self) -> bool:
-        epoch = max(self.epoch + 1, int(time.time()))  # a Lease created anew must not go back behind the old one
+        was_there = self._seen is not None
+        if was_there and self._stood(_NOWHERE) < self._duration:
+            return False
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {"name": self._name, "namespace": self._namespace},
-            "spec": self._spec(epoch),
         }
+        return await self._take(
+            self._next_epoch(), lambda spec: self._api.post(self._collection, {**body, "spec": spec})
+        )
+
+    async def _take(self, epoch: int, write: Callable[[dict[str, Any]], Awaitable[Object]]) -> bool:
+        """Writes us into the Lease; False when somebody was faster."""
+        self._unanswered = epoch
         try:
-            await self._api.post(self._collection, body)
+            await write(self._spec(epoch))
         except Conflict:
+            self._unanswered = 0
             return False
-        self.epoch = epoch
+        self.epoch, self._unanswered = epoch, 0
         return True
+
+    def _stood(self, version: str) -> float:
+        """Seconds for which this version has stood before our eyes."""
+        if self._seen is None or self._seen[0] != version:
+            self._seen = (version, self._clock())
+        return self._clock() - self._seen[1]
+
+    def _wait(self, spec: dict[str, Any]) -> float:
+        """How long a holder may still believe; never shorter than our own duration, whatever was written by hand."""
+        found = spec.get("leaseDurationSeconds")
+        theirs = float(found) if isinstance(found, int) else 0.0
+        return min(max(theirs, self._duration), max(DURATION_MAX, self._duration))
+
+    def _next_epoch(self) -> int:
+        return max(self._highest, self.epoch, int(self._wall()) - EPOCH_ZERO) + 1
 
     def _spec(self, epoch: int, acquired: Any = None) -> dict[str, Any]:
         """Times are for people and other tools; the fraction keeps two renewals in a second from being equal."""
-        now = f"{format_timestamp(time.time())[:-1]}.{int(self._clock() * 1e6) % 1_000_000:06d}Z"
+        now = f"{format_timestamp(self._wall())[:-1]}.{int(self._clock() * 1e6) % 1_000_000:06d}Z"
         return {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": max(1, round(self._duration)),
@@ -183,10 +222,10 @@ def _replacing(found: Object, spec: dict[str, Any]) -> JsonPatch:
     ]
 
 
-def _seconds(spec: dict[str, Any], default: float) -> float:
-    found = spec.get("leaseDurationSeconds")
-    return float(found) if isinstance(found, int) and 0 < found <= 3600 else default
+def _spec_of(found: Object) -> dict[str, Any]:
+    spec = found.get("spec")
+    return spec if isinstance(spec, dict) else {}
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
