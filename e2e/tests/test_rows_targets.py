@@ -1,0 +1,366 @@
+"""Rows 38, 39, 41 and 42 of the fault table: targets that vanish or that others write, fallbacks that can't answer."""
+
+import copy
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from plane import examples
+from plane.api import Api, Object
+from plane.ladders import BREACHED, HEALTHY, ladder, level, route, scale, settings, switch
+from plane.operator import Operator
+from plane.record import Record, wait_quiet
+from plane.shop import Shop
+
+
+def workloads(*names: str) -> list[Object]:
+    """Objects of examples/workloads.yaml with these names."""
+    return [obj for obj in examples.load("workloads.yaml") if obj["metadata"]["name"] in names]
+
+
+def renamed(obj: Object, old: str, new: str) -> Object:
+    """A copy of an object under another name, labels and selectors included."""
+    return dict(json.loads(json.dumps(obj).replace(f'"{old}"', f'"{new}"')))
+
+
+def recover(shop: Shop, operator: Operator, *names: str) -> None:
+    """All policies to full service, and until nothing is written any more."""
+    for name in names:
+        shop.load(HEALTHY, name)
+    for name in names:
+        shop.wait_level(name, "full", timeout=60)
+        shop.wait(f"{name} holds nothing", lambda name=name: is_let_go(shop, name), timeout=60)
+    wait_quiet(shop, operator)
+
+
+def is_let_go(shop: Shop, name: str) -> bool:
+    found = shop.policy(name)
+    return not found["status"].get("ledger") and not found["metadata"].get("finalizers")
+
+
+def replace(shop: Shop, kind: str, name: str, **spec_or_data: Any) -> None:
+    """Deletes an object and creates it anew with other values, as a person would: it has another uid then."""
+    old = shop.api.get(kind, name, shop.namespace)
+    new = copy.deepcopy(old)
+    new["metadata"] = {key: old["metadata"][key] for key in ("name", "labels") if key in old["metadata"]}
+    new.pop("status", None)
+    new["spec" if "spec" in new else "data"].update(spec_or_data)
+    shop.api.delete(kind, name, shop.namespace)
+    shop.wait(f"{kind} {name} is gone", lambda: shop.api.find(kind, name, shop.namespace) is None, timeout=60)
+    new.update(apiVersion=old["apiVersion"], kind=kind)
+    shop.api.create(new, shop.namespace)
+
+
+# Row 38
+
+
+@pytest.fixture
+def degraded(shop: Shop, operator: Operator) -> Shop:
+    """A shop whose policy `shop` holds replicas (2 before, 4 now), a flag (on, off) and a selector."""
+    shop.apply_workloads("shop", "shop-static")
+    shop.apply(settings("flags", reviews="on"))
+    shop.load(BREACHED, "shop")
+    actions = (route("shop", "shop-static"), switch("flags", reviews="off"), scale("shop", 4))
+    shop.apply(ladder("shop", shop.namespace, level("low", *actions, trial=True)))
+    shop.wait_level("shop", "low", timeout=60)
+    return shop
+
+
+@pytest.mark.row(38)
+def test_row_38_a_target_that_is_gone_is_orphaned_and_the_others_are_restored(
+    degraded: Shop, operator: Operator
+) -> None:
+    degraded.api.delete("ConfigMap", "flags", degraded.namespace)
+    event = degraded.wait_event("Orphaned", timeout=60)
+    ready = degraded.wait_condition("shop", "Ready", "False", "TargetNotFound", timeout=60)
+    recover(degraded, operator, "shop")
+
+    assert event["message"] == "ConfigMap flags is gone: its /data/reviews needs no restore"
+    assert "ConfigMap flags isn't there" in ready["message"]
+    assert (degraded.replicas("shop"), degraded.selector("shop")) == (2, {"app": "shop"})
+    assert degraded.api.find("ConfigMap", "flags", degraded.namespace) is None
+
+
+@pytest.mark.row(38)
+def test_row_38_a_target_created_anew_gets_its_own_values_back_and_never_the_old_ones(
+    degraded: Shop, operator: Operator
+) -> None:
+    replace(degraded, "ConfigMap", "flags", reviews="beta")
+    replace(degraded, "Deployment", "shop", replicas=3)
+    degraded.wait("the new ones are held", lambda: held_now(degraded) == {"reviews": "off", "replicas": 4}, timeout=60)
+    degraded.wait("both are told", lambda: len(degraded.events("Orphaned")) == 2, timeout=60)
+    recover(degraded, operator, "shop")
+    flags = degraded.api.get("ConfigMap", "flags", degraded.namespace)
+
+    assert (flags["data"], degraded.replicas("shop"), degraded.selector("shop")) == (
+        {"reviews": "beta"},
+        3,
+        {"app": "shop"},
+    )
+    assert "annotations" not in flags["metadata"]
+
+
+def held_now(shop: Shop) -> Object:
+    return {
+        "reviews": shop.api.get("ConfigMap", "flags", shop.namespace)["data"]["reviews"],
+        "replicas": shop.replicas("shop"),
+    }
+
+
+# Row 39
+
+
+@pytest.mark.row(39)
+def test_row_39_a_persons_values_stay_at_once_and_after_recovery_and_the_rest_is_restored(
+    shop: Shop, operator: Operator
+) -> None:
+    shop.apply_workloads("shop", "shop-static", "recommendations")
+    shop.apply(settings("flags", reviews="on"), settings("other-flags", reviews="on"))
+    before = shop.snapshot()
+    shop.load(BREACHED, "shop")
+    actions = [switch(name, reviews="off") for name in ("flags", "other-flags")]
+    actions += [scale(name, 4) for name in ("shop", "recommendations")]
+    shop.apply(ladder("shop", shop.namespace, level("low", route("shop", "shop-static"), *actions, trial=True)))
+    shop.wait_level("shop", "low", timeout=60)
+    shop.api.merge("ConfigMap", "flags", shop.namespace, {"data": {"reviews": "mine"}})
+    shop.scale("shop", 7)
+    shop.api.merge("Service", "shop", shop.namespace, {"spec": {"selector": {"app": "shop", "mine": "yes"}}})
+    shop.wait("each is told", lambda: len(shop.events("Contested")) == 3, timeout=60)
+    told = shop.wait_condition("shop", "Contested", "True", timeout=60)
+    wait_quiet(shop, operator)
+    recover(shop, operator, "shop")
+
+    before["ConfigMap/flags"]["data"]["reviews"] = "mine"
+    before["Deployment/shop"]["spec"]["replicas"] = 7
+    before["Service/shop"]["spec"]["selector"] = {"app": "shop", "mine": "yes"}
+    assert shop.snapshot() == before
+    assert told["message"].count("Written by a-person.") == 3
+
+
+# Row 41
+
+RIVALS = {
+    "argocd-controller": "spec.ignoreDifferences",
+    "kustomize-controller": "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent",
+    "deploy-script": "change /data/reviews of ConfigMap deploy-script only through one of the two",
+}
+"""Each rival, and what its cure says."""
+
+
+class Rival:
+    """Sets its ConfigMap (of the same name) back every second, as GitOps does: by a forced server-side apply."""
+
+    def __init__(self, api: Api, namespace: str, manager: str) -> None:
+        self._api, self._namespace, self.manager = api, namespace, manager
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def apply(self) -> None:
+        path = self._api.path("ConfigMap", self.manager, self._namespace)
+        body = settings(self.manager, reviews="on")
+        self._api.call("PATCH", path, body, "application/apply-patch+yaml", fieldManager=self.manager, force="true")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.wait(1.0):
+            self.apply()
+
+    def stop(self) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+
+@dataclass
+class Fights:
+    """Three fights at once: the values that each field had, what was told, and the end."""
+
+    before: dict[str, Object]
+    values: dict[str, list[str]]
+    told: dict[str, Object]
+    reapplied: dict[str, int]
+    end: dict[str, Object]
+
+
+@pytest.fixture(scope="module")
+def fights(lead: Callable[[], Operator], open_shop: Any) -> Iterator[Fights]:
+    operator = lead()
+    with open_shop("row-41") as shop:
+        rivals = [Rival(shop.api, shop.namespace, manager) for manager in RIVALS]
+        for rival in rivals:
+            rival.apply()
+        before = shop.snapshot()
+        try:
+            with Record(shop.api, shop.namespace, "ConfigMap") as record:
+                for name in RIVALS:
+                    shop.load(BREACHED, name)
+                shop.apply(
+                    *(ladder(n, shop.namespace, level("low", switch(n, reviews="off"))) for n in RIVALS),
+                )
+                for name in RIVALS:
+                    shop.wait_level(name, "low", timeout=60)
+                for rival in rivals:
+                    rival.start()
+                told = {name: shop.wait_condition(name, "Contested", "True", timeout=90) for name in RIVALS}
+                wait_quiet(shop, operator)
+                values = {name: record.values("ConfigMap", name, lambda obj: obj["data"]["reviews"]) for name in RIVALS}
+                reapplied = {
+                    name: len([e for e in shop.events("Reapplied") if e["involvedObject"]["name"] == name])
+                    for name in RIVALS
+                }
+                recover(shop, operator, *RIVALS)
+            yield Fights(before, values, told, reapplied, shop.snapshot())
+        finally:
+            for rival in rivals:
+                rival.stop()
+
+
+@pytest.fixture(params=RIVALS)
+def rival(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.row(41)
+def test_row_41_what_is_set_back_every_second_is_applied_again_three_times_and_then_left(
+    fights: Fights, rival: str
+) -> None:
+    assert fights.values[rival] == ["off", "on", "off", "on", "off", "on", "off", "on"]
+
+
+@pytest.mark.row(41)
+def test_row_41_each_time_is_told(fights: Fights, rival: str) -> None:
+    assert fights.reapplied[rival] == 3
+
+
+@pytest.mark.row(41)
+def test_row_41_contested_names_the_rival_and_the_cure(fights: Fights, rival: str) -> None:
+    assert f"Written by {rival}." in fights.told[rival]["message"]
+    assert RIVALS[rival] in fights.told[rival]["message"]
+
+
+@pytest.mark.row(41)
+def test_row_41_in_the_end_the_rivals_object_has_no_mark_of_ours(fights: Fights, rival: str) -> None:
+    assert fights.end[f"ConfigMap/{rival}"] == fights.before[f"ConfigMap/{rival}"]
+
+
+# Row 42
+
+FALLBACKS = {"missing": "TargetNotFound", "no-pods": "FallbackNotReady", "unready-pods": "FallbackNotReady"}
+"""What is wrong with the fallback of each policy, and how Ready=False names it."""
+
+
+@dataclass
+class Routes:
+    """Policies whose fallbacks can't answer at first: what was told and where traffic went, before and after."""
+
+    before: dict[str, Object]
+    told: dict[str, Object]
+    levels: dict[str, str]
+    selectors: dict[str, list[Object]]
+    healed_levels: dict[str, str]
+    healed_ready: dict[str, Object]
+    end: dict[str, Object]
+
+
+def set_ready(shop: Shop, app: str, ready: bool) -> None:
+    """Whether the pods of an app are ready."""
+    body = {"metadata": {"annotations": {"plane.test/ready": "true" if ready else "false"}}}
+    for pod in shop.api.list("Pod", shop.namespace, labelSelector=f"app={app}"):
+        shop.api.merge("Pod", pod["metadata"]["name"], shop.namespace, body)
+
+
+@pytest.fixture(scope="module")
+def routes(lead: Callable[[], Operator], open_shop: Any) -> Iterator[Routes]:
+    """Policies `missing`, `no-pods`, `unready-pods`, each for a Service of its name; `deeper` has a second level."""
+    operator = lead()
+    names = (*FALLBACKS, "deeper")
+    (static,) = workloads("shop-static")
+    (service,) = (obj for obj in workloads("shop") if obj["kind"] == "Service")
+    with open_shop("row-42") as shop:
+        shop.apply(*(renamed(service, "shop", name) for name in names))
+        shop.apply(*(renamed(static, "shop-static", f"static-{n}") for n in ("no-pods", "unready-pods", "deeper")))
+        shop.wait_ready("static-no-pods", "static-unready-pods", "static-deeper")
+        shop.scale("static-no-pods", 0)
+        set_ready(shop, "static-unready-pods", False)
+        shop.wait("no pods are left", lambda: not _pods(shop, "static-no-pods"), timeout=60)
+        shop.wait("they aren't ready", lambda: not _ready(shop, "static-unready-pods"), timeout=60)
+        before = shop.snapshot()
+        with Record(shop.api, shop.namespace, "Service") as record:
+            for name in names:
+                shop.load(BREACHED, name)
+            shop.apply(*(_routing(shop.namespace, name) for name in names))
+            told = {
+                name: shop.wait_condition(name, "Ready", "False", reason, timeout=60)
+                for name, reason in {**FALLBACKS, "deeper": "TargetNotFound"}.items()
+            }
+            shop.wait_level("deeper", "lower", timeout=60)
+            wait_quiet(shop, operator)
+            levels = {name: shop.level(name) for name in names}
+            selectors = {n: record.values("Service", n, lambda obj: obj["spec"]["selector"]) for n in names}
+        shop.apply(*(renamed(static, "shop-static", name) for name in ("static-missing", "nowhere")))
+        shop.scale("static-no-pods", 1)
+        set_ready(shop, "static-unready-pods", True)
+        for name in FALLBACKS:
+            shop.wait_level(name, "low", timeout=60)
+        ready = {name: shop.wait_condition(name, "Ready", "True", timeout=60) for name in FALLBACKS}
+        healed = {name: shop.selector(name) for name in FALLBACKS}
+        recover(shop, operator, *names)
+        for name in ("static-missing", "nowhere"):
+            shop.api.delete("Deployment", name, shop.namespace)
+        shop.scale("static-no-pods", 0)
+        yield Routes(before, told, levels, selectors, healed, ready, shop.snapshot())
+
+
+def _routing(namespace: str, name: str) -> Object:
+    levels = [level("low", route(name, f"static-{name}"), trial=True)]
+    if name == "deeper":
+        levels = [
+            level("low", route(name, "nowhere"), trial=True),
+            level("lower", route(name, "static-deeper"), above="120%", trial=True),
+        ]
+    return ladder(name, namespace, *levels)
+
+
+def _pods(shop: Shop, app: str) -> list[Object]:
+    return shop.api.list("Pod", shop.namespace, labelSelector=f"app={app}")
+
+
+def _ready(shop: Shop, app: str) -> list[Object]:
+    conditions = [c for pod in _pods(shop, app) for c in pod["status"]["conditions"]]
+    return [c for c in conditions if c["type"] == "Ready" and c["status"] == "True"]
+
+
+@pytest.fixture(params=FALLBACKS)
+def wrong(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.row(42)
+def test_row_42_a_fallback_that_cannot_answer_is_never_routed_to(routes: Routes, wrong: str) -> None:
+    assert (routes.levels[wrong], routes.selectors[wrong]) == ("full", [])
+
+
+@pytest.mark.row(42)
+def test_row_42_it_is_named_in_ready(routes: Routes, wrong: str) -> None:
+    assert f"static-{wrong}" in routes.told[wrong]["message"]
+
+
+@pytest.mark.row(42)
+def test_row_42_the_next_deeper_level_is_taken_where_there_is_one(routes: Routes) -> None:
+    assert (routes.levels["deeper"], routes.selectors["deeper"]) == ("lower", [{"app": "static-deeper"}])
+
+
+@pytest.mark.row(42)
+def test_row_42_when_it_becomes_ready_it_is_routed_to(routes: Routes, wrong: str) -> None:
+    assert routes.healed_levels[wrong] == {"app": f"static-{wrong}"}
+
+
+@pytest.mark.row(42)
+def test_row_42_everything_is_byte_for_byte_what_it_was(routes: Routes) -> None:
+    assert routes.end == routes.before
