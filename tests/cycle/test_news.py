@@ -153,3 +153,17 @@ def test_each_change_is_logged_with_the_command_that_takes_it_back():
         f' \'[{{"op":"test","path":"/metadata/uid","value":"{uid}"}},'
         '{"op":"test","path":"/spec/replicas","value":null},{"op":"add","path":"/spec/replicas","value":3}]\'',
     )
+
+
+def test_a_new_level_shows_the_numbers_that_led_to_it():
+    spec = {**SPEC, "levels": [dict(level) for level in SPEC["levels"]]}
+    spec["levels"][1]["enter"] = {"any": [{"signal": "load", "above": "80%", "for": "30s"}]}
+    world = World(spec)
+    world.values["load"] = 0.81
+    world.ticks(3)
+    world.values["load"] = 0.97
+    world.ticks(2)
+    assert world.status["summary"] == {"level": "core-only", "state": "Degraded", "why": "load 97%>80%"}
+    world.values["load"] = 0.99
+    world.ticks(2)
+    assert world.status["summary"]["why"] == "load 97%>80%"

@@ -10,6 +10,7 @@ class Reason(StrEnum):
     BREACHED = "Breached"  # a level's thresholds are breached for their time
     RECOVERED = "Recovered"  # every signal was present and healthy for the whole window
     PROBE_SUCCEEDED = "ProbeSucceeded"  # the workload answered its probe for long enough
+    PROBE_FAILING = "ProbeFailing"  # the workload does not answer its probe yet
     TRIAL_STARTED = "TrialStarted"  # half-open: the wait is over, the level above is tried
     TRIAL_FAILED = "TrialFailed"  # the trial breached again; the next wait is twice as long
     OVERRIDDEN = "Overridden"  # a person pinned the level

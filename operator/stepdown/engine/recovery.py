@@ -73,7 +73,7 @@ def _obstacle(turn: Turn) -> Obstacle | None:
         seen = turn.observations.get(step.probe_name, Observation())
         if seen.value is None or seen.value < 1:
             detail = f": {seen.detail}" if seen.detail else ""
-            return Reason.STABILIZING, f"the probe doesn't answer yet{detail}", "probe fails"
+            return Reason.PROBE_FAILING, f"the probe doesn't answer yet{detail}", "probe fails"
     return None
 
 

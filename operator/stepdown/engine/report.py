@@ -55,7 +55,8 @@ def render(before: PolicyStatus, report: Report) -> PolicyStatus:
     if since is None or (report.reached != before.level and before.level):
         since = format_timestamp(report.now)
     summary = Summary(level=report.reached, state=_state(report), why=_why(report)[:WHY_MAX])
-    if _same(summary.why, before.summary.why) and summary.state == before.summary.state:
+    unmoved = (summary.level, summary.state) == (before.summary.level, before.summary.state)
+    if unmoved and _same(summary.why, before.summary.why):
         summary = summary.model_copy(update={"why": before.summary.why})
     return PolicyStatus(
         observed_generation=report.generation,
