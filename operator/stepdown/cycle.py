@@ -14,24 +14,21 @@ from pydantic import ValidationError
 
 from stepdown.actions import references
 from stepdown.actions.planning import Plan
-from stepdown.api.policy import Mode
-from stepdown.api.status import EntryState, PolicyStatus
-from stepdown.engine.decide import NO_LEVELS, Decision, after_gap, decide, initial_state
-from stepdown.engine.fields import FieldChange, Ref
-from stepdown.engine.ledger import FieldKey, Moment, target_of
+from stepdown.api.status import EngineState, PolicyStatus
+from stepdown.engine.decide import NO_LEVELS, after_gap, decide, initial_state
+from stepdown.engine.fields import Ref
+from stepdown.engine.ledger import Moment
 from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.report import Report, render, with_transition
 from stepdown.news import News
 from stepdown.ports import Cluster, Event, Journal, Policy, Refused
 from stepdown.prepared import Claims, Memory, Prepared, Problems
+from stepdown.tick import Tick, report_of, report_of_nothing
 from stepdown.writer import Objects, Writer
 
 VERIFY_SECONDS = 300.0
 """How often a policy at rest looks whether everything it names is still there."""
-
-MISSING_TICKS = 3
-"""How many intervals a signal is missing before MetricsAvailable turns False."""
 
 RESTORE_DEADLINE_SECONDS = 600.0
 """How long a deletion may wait for what can't be restored."""
@@ -86,71 +83,57 @@ class Cycle:
         memory: Memory,
         now: float,
     ) -> Policy:
-        spec, ladder = prepared.spec, prepared.ladder
-        before = status.state or initial_state(ladder)
-        if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * spec.interval + 5:
+        before = status.state or initial_state(prepared.ladder)
+        if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * prepared.spec.interval + 5:
             before = after_gap(before, now)
         memory.looked_at = now
-        decision, state = decide(ladder, before, observations, now)
-        acting = spec.mode is Mode.ENFORCE
-        wanted: dict[FieldKey, FieldChange] = {}
-        objects: Objects = {}
-        undone: set[int] = set()
+        decision, state = decide(prepared.ladder, before, observations, now)
+        tick = Tick(policy, status, prepared, memory, now, decision, state)
         if decision.level or decision.is_transition or status.ledger or _verification_due(policy, memory, now):
             try:
-                snapshot = await self._snapshot(policy, prepared, status)
+                await self._plan(tick, before)
             except Refused as error:
                 text = f"{error.message}; give the operator that right: nothing is changed until then"
                 return await self._report_broken(policy, status, now, ((Problem.FORBIDDEN, text),))
-            plan = Plan(label(policy), spec, status.ledger, snapshot, self.claims.holder)
-            objects = plan.objects
-            unavailable = NO_LEVELS
-            while acting and decision.is_transition and plan.blocks(decision.level):
-                unavailable |= {decision.level}
-                decision, state = decide(ladder, before, observations, now, unavailable)
-            wanted = plan.wanted(decision.level) if acting else {}
-            undone = plan.undone(decision.level)
-            waits = decision.reason is Reason.FALLBACK_NOT_READY
-            memory.issues = plan.issues + plan.conflicts + plan.unready(undone | (unavailable if waits else NO_LEVELS))
-            memory.verified_at, memory.verified_generation = now, policy.generation
-        left, entered = ladder.steps[decision.came_from].name, ladder.steps[decision.level].name
-        if decision.is_transition:
-            status = with_transition(status, decision, left, entered, now)
-        suspended = decision.reason is Reason.SUSPENDED
-        contested: list[str] = []
-        if (wanted or status.ledger) and not suspended:
-            status = status.model_copy(update={"epoch": self.epoch, "state": state})
-            moment = Moment(self.epoch, tuple(step.name for step in ladder.steps), now)
-            upwards = decision.level < decision.came_from
-            done = await self._writer.apply(policy, status, wanted, objects, moment, upwards=upwards)
-            policy, status = done.policy, done.status
-            undone |= {wanted[key].level for key in done.pending if key in wanted}
-            memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
-            news = News(self.journal, policy)
-            news.written(done, decision, objects)
-            contested = news.found(done.facts, objects)
-        elif not suspended:
-            memory.rejected = []
-        reached = _reached(decision.level, undone, memory) if acting else 0
-        if suspended:
-            reached = ladder.index(status.level) or 0
-        report = Report(
-            generation=policy.generation,
-            now=now,
-            reached=ladder.steps[reached].name,
-            is_full=reached == 0,
-            decision=decision,
-            decided=entered,
-            state=state,
-            observing=not acting,
-            problems=_problems(prepared, memory),
-            missing=_missing(prepared, decision, memory, now),
-            ledger=status.ledger,
-            restoring=not suspended and any((target_of(e), e.path) not in wanted for e in status.ledger),
-            contested=_contested(status, contested),
-            budgets=_budgets(prepared, decision),
-        )
-        return await self._store(policy, status, report)
+        if tick.decision.is_transition:
+            tick.status = with_transition(tick.status, tick.decision, tick.left, tick.entered, now)
+        if not tick.is_suspended:
+            await self._apply(tick)
+        return await self._store(tick.policy, tick.status, report_of(tick))
+
+    async def _plan(self, tick: Tick, before: EngineState) -> None:
+        """What the level decided on means for what is there; a level that can't be entered is decided on again."""
+        policy, prepared, memory = tick.policy, tick.prepared, tick.memory
+        snapshot = await self._snapshot(policy, prepared, tick.status)
+        plan = Plan(label(policy), prepared.spec, tick.status.ledger, snapshot, self.claims.holder)
+        unavailable = NO_LEVELS
+        while tick.is_acting and tick.decision.is_transition and plan.blocks(tick.decision.level):
+            unavailable |= {tick.decision.level}
+            seen = tick.decision.observations
+            tick.decision, tick.state = decide(prepared.ladder, before, seen, tick.now, unavailable)
+        tick.objects = plan.objects
+        tick.wanted = plan.wanted(tick.decision.level) if tick.is_acting else {}
+        tick.undone = plan.undone(tick.decision.level)
+        waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
+        memory.issues = plan.issues + plan.conflicts + plan.unready(tick.undone | waiting)
+        memory.verified_at, memory.verified_generation = tick.now, policy.generation
+
+    async def _apply(self, tick: Tick) -> None:
+        """Brings what is wanted about, and what is held and no longer wanted back."""
+        tick.memory.rejected = []
+        if not tick.wanted and not tick.status.ledger:
+            return
+        decision = tick.decision
+        status = tick.status.model_copy(update={"epoch": self.epoch, "state": tick.state})
+        moment = Moment(self.epoch, tuple(step.name for step in tick.prepared.ladder.steps), tick.now)
+        upwards = decision.level < decision.came_from
+        done = await self._writer.apply(tick.policy, status, tick.wanted, tick.objects, moment, upwards=upwards)
+        tick.policy, tick.status = done.policy, done.status
+        tick.undone |= {tick.wanted[key].level for key in done.pending if key in tick.wanted}
+        tick.memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
+        news = News(self.journal, tick.policy)
+        news.written(done, decision, tick.objects)
+        tick.contested = news.found(done.facts, tick.objects)
 
     async def _store(self, policy: Policy, status: PolicyStatus, report: Report) -> Policy:
         before = status_of(policy) or PolicyStatus()
@@ -169,23 +152,7 @@ class Cycle:
 
     async def _report_broken(self, policy: Policy, status: PolicyStatus, now: float, problems: Problems) -> Policy:
         """Nothing can be decided: said in the status, and everything applied stays."""
-        report = Report(
-            generation=policy.generation,
-            now=now,
-            reached=status.level,
-            is_full=not status.ledger,
-            decision=None,
-            decided=status.level,
-            state=status.state,
-            observing=False,
-            problems=problems,
-            missing={},
-            ledger=status.ledger,
-            restoring=False,
-            contested=_contested(status, []),
-            budgets={},
-        )
-        return await self._store(policy, status, report)
+        return await self._store(policy, status, report_of_nothing(policy, status, now, problems))
 
     async def _finish(self, policy: Policy, status: PolicyStatus, memory: Memory, now: float) -> Policy:
         """A deleted policy: everything back, then the finalizer goes; by a deadline it goes anyway."""
@@ -254,45 +221,3 @@ def _verification_due(policy: Policy, memory: Memory, now: float) -> bool:
         or bool(memory.issues)
         or now - memory.verified_at >= VERIFY_SECONDS
     )
-
-
-def _reached(decided: int, undone: set[int], memory: Memory) -> int:
-    """The deepest level whose actions are all applied."""
-    wrong = undone | {place for _, _, place in memory.rejected}
-    return min([decided, *(place - 1 for place in wrong if 0 < place <= decided)])
-
-
-def _problems(prepared: Prepared, memory: Memory) -> list[tuple[Problem, str]]:
-    return [*prepared.problems, *((p, text) for p, text, _ in (*memory.rejected, *memory.issues))]
-
-
-def _missing(prepared: Prepared, decision: Decision, memory: Memory, now: float) -> dict[str, str]:
-    """Signals that have been missing for some intervals, with their kinds."""
-    since = {}
-    kinds = {}
-    for name in prepared.ladder.needed:
-        seen = decision.observations.get(name)
-        if seen is not None and seen.missing is not None:
-            since[name] = memory.missing_since.get(name, now)
-            kinds[name] = f"{seen.missing}" + (f" ({seen.detail})" if seen.detail else "")
-    memory.missing_since = since
-    patience = (MISSING_TICKS - 1) * prepared.spec.interval
-    return {name: kinds[name] for name, start in since.items() if now - start >= patience}
-
-
-def _contested(status: PolicyStatus, new: list[str]) -> list[str]:
-    """The contested fields of this episode: told now, or told before and kept in the condition."""
-    if not any(entry.state is EntryState.CONTESTED for entry in status.ledger):
-        return []
-    kept = [c.message for c in status.conditions if c.type == "Contested" and c.status == "True"]
-    return [*kept, *(text for text in new if text not in kept)]
-
-
-def _budgets(prepared: Prepared, decision: Decision) -> dict[str, float]:
-    """Share of each error budget that is left, where it was asked this time and known."""
-    left = {}
-    for objective in prepared.spec.objectives:
-        seen = decision.observations.get(f"budget:{objective.name}")
-        if seen is not None and seen.value is not None:
-            left[objective.name] = 1 - seen.value / (1 - objective.target)
-    return left
