@@ -68,6 +68,12 @@ def test_a_wanted_change_begins_with_an_intent_that_keeps_what_was_there():
     assert found.pending == {(SERVICE, SELECTOR)}
 
 
+@pytest.mark.parametrize("there", [None, obj(Target("Service", "shop", "u9"), spec={})], ids=["gone", "anew"])
+def test_a_change_of_an_object_that_is_not_there_waits(there):
+    found = settled([], change(), (SERVICE, there))
+    assert (found.entries, found.writes, found.pending) == ([], {}, {(SERVICE, SELECTOR)})
+
+
 def test_a_field_that_is_as_wanted_already_is_not_ours():
     found = settled([], change(), (SERVICE, service(OURS)))
     assert (found.entries, found.writes, found.pending) == ([], {}, set())
@@ -109,6 +115,7 @@ def test_a_second_step_keeps_the_first_original_and_remembers_what_it_replaces()
     (entry,) = found.entries
     assert (entry.state, entry.original, entry.applied) == ("Intent", '{"app":"shop"}', '{"app":"page"}')
     assert (entry.replaces, entry.level) == ('{"app":"static"}', "two")
+    assert found.writes == {SERVICE: Write(SERVICE, {SELECTOR: '{"app":"page"}'}, restores=False)}
 
 
 @pytest.mark.parametrize("there", [OURS, FIRST], ids=["not yet written", "set back in between"])
@@ -154,6 +161,13 @@ def test_a_field_set_back_is_applied_again_three_times_and_then_contested():
     assert found.writes == {}
 
 
+def test_a_restore_that_was_refused_and_is_not_wanted_any_more_begins_again_without_blaming_anybody():
+    found = settled([held(EntryState.RESTORING)], change(), (SERVICE, service(FIRST)))
+    assert ([entry.state for entry in found.entries], found.facts) == (["Intent"], [])
+    assert found.entries[0].reapplied == 0
+    assert found.writes[SERVICE].texts == {SELECTOR: '{"app":"static"}'}
+
+
 def test_a_foreign_value_is_contested_at_once_and_said():
     found = settled([held()], change(), (SERVICE, service(THEIRS)))
     assert [entry.state for entry in found.entries] == ["Contested"]
@@ -165,6 +179,7 @@ def test_what_is_contested_stays_so_for_the_episode():
     entry = held(EntryState.CONTESTED)
     found = settled([entry], change({"app": "page"}), (SERVICE, service(FIRST)))
     assert (found.entries, found.writes, found.facts) == ([entry], {}, [])
+    assert found.pending == {(SERVICE, SELECTOR)}
 
 
 def test_a_field_that_is_no_longer_wanted_is_put_back():
@@ -274,6 +289,22 @@ def test_a_value_too_long_to_be_kept_is_refused_by_itself():
         " make it shorter",
     )
     assert (SERVICE, SELECTOR) in found.pending
+
+
+def test_a_value_just_short_enough_is_kept():
+    found = settled([], change(), (SERVICE, service("x" * (TEXT_MAX - 2))))
+    assert (len(found.entries), found.refusals) == (1, [])
+
+
+def test_values_that_are_too_long_together_are_refused_from_there_on():
+    data = {f"k{number}": "x" * 30_000 for number in range(12)}
+    wanted = {key: FieldChange(*key, "b", 1) for key in many(12)}
+    found = settled([], wanted, (FLAGS, obj(FLAGS, data=data)))
+    assert (len(found.entries), len(found.refusals)) == (8, 4)
+    assert found.refusals[0][1] == (
+        "/data/k8 of ConfigMap flags: more than 262144 characters of values would be held;"
+        " take actions out of the policy"
+    )
 
 
 def many(count: int, first: int = 0) -> list[tuple[Target, str]]:

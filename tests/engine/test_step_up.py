@@ -104,15 +104,30 @@ def test_a_breach_of_a_shallower_level_does_not_hold_a_deeper_one():
     assert set(play.until(600)) == {"core-only"}
 
 
-def test_a_breach_of_a_deeper_level_that_may_not_be_entered_yet_spoils_the_window():
-    play = Play(ladder_of(CORE, STATIC, stabilization={"up": "1m", "dwell": "10m"}))
+def test_a_call_for_a_deeper_level_that_did_not_last_spoils_the_window():
+    play = Play(ladder_of(CORE, STATIC, stabilization={"down": "30s", "up": "1m", "dwell": "0s"}))
+    play.see(load=0.92)
+    assert play.until(30)[-1] == "core-only"
+    play.see(load=0.1)
+    play.until(50)
+    play.see(5, errors=0.4)
+    assert play.reason == "Stabilizing"
+    play.see(5, errors=0.0)
+    assert play.until(50) == ["core-only"] * 5
+    assert play.see() == "full"
+
+
+def test_a_deeper_level_without_a_ready_fallback_spoils_the_window():
+    play = Play(ladder_of(CORE, STATIC))
     play.see(load=0.92)
     play.see(load=0.1)
-    play.until(500)
-    play.see(10, errors=0.4)
-    assert play.reason == "Dwelling"
-    play.see(10, errors=0.0)
+    play.until(50)
+    play.unavailable = frozenset({2})
+    play.see(5, errors=0.4)
+    assert play.reason == "FallbackNotReady"
+    play.see(5, errors=0.0)
     assert play.until(50) == ["core-only"] * 5
+    assert play.see() == "full"
 
 
 def test_part_of_what_all_asks_does_not_hold_the_level():
