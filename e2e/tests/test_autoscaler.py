@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from plane.api import Object
+from plane.examples import hasten
 from plane.operator import Operator
 from plane.shop import Shop
 
@@ -37,7 +38,7 @@ def scaled(shop: Shop, operator: Operator) -> Any:
     def run(action: Object) -> tuple[int, int]:
         shop.apply_workloads("shop", "shop-static")
         shop.apply(autoscaler(2, 3))
-        policy = shop.quick()
+        policy = hasten(shop.quick())
         policy["spec"]["levels"][1]["actions"] = [{"scale": action}]
         shop.requests("shop", ok=90, failed=10)
         shop.apply(policy)

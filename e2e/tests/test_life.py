@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from plane.api import Object
+from plane.examples import hasten
 from plane.operator import Operator
 from plane.processes import wait_for
 from plane.release import Release
@@ -21,7 +22,7 @@ def degraded(shop: Shop, operator: Operator) -> Shop:
     """The smallest policy at scaled-out, with 10 % errors that stay."""
     shop.apply_workloads("shop", "shop-static")
     shop.requests("shop", ok=90, failed=10)
-    shop.apply(shop.quick())
+    shop.apply(hasten(shop.quick()))
     shop.wait_level("shop", "scaled-out")
     return shop
 
@@ -148,7 +149,7 @@ def test_s13_suspend_keeps_what_is_applied_though_every_signal_is_healthy(degrad
     degraded.patch_policy("shop", {"suspend": True})
     degraded.wait_condition("shop", "Held", "True", "Suspended")
     degraded.all_is_well("shop")
-    time.sleep(8)  # longer than the 5 s after which it would step up
+    time.sleep(8)  # a window of 4 s without errors, and more than the 2 s after which it would step up
 
     suspended = (degraded.level("shop"), degraded.replicas("shop"), degraded.status("shop")["summary"]["state"])
     degraded.patch_policy("shop", {"suspend": False})
@@ -162,9 +163,7 @@ def test_s13_an_override_beats_the_signals_and_when_it_expires_they_count_again(
     shop.apply_workloads("shop", "shop-static")
     shop.all_is_well("shop")
     before = shop.snapshot()
-    policy = shop.quick()
-    policy["spec"]["levels"][2]["recover"]["trial"]["after"] = "1s"
-    shop.start(policy)
+    shop.start(hasten(shop.quick()))
     shop.wait_condition("shop", "MetricsAvailable", "True")
     override = {"level": "status-page", "reason": "database migration", "until": until(6)}
     shop.patch_policy("shop", {"override": override})

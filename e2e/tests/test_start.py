@@ -68,7 +68,7 @@ def test_without_an_api_server_one_line_says_so_and_it_leads_when_the_server_com
     server = forward(plane.url)
     operator = replicas(kubeconfig=server.kubeconfig(release.kubeconfig()))
 
-    wait_retries(operator, "no lease yet")
+    wait_retries(operator, "no lease yet", 2.5)
     said = warnings(operator)
     server.open()
     operator.wait_leader()
@@ -84,7 +84,7 @@ def test_without_rights_one_line_each_says_what_is_refused_and_it_works_when_the
     shop.apply(shop.quick())
     operator = replicas(kubeconfig=plane.service_account_kubeconfig(release.namespace, powerless))
 
-    wait_retries(operator, "no lease yet")
+    wait_retries(operator, "no lease yet", 2.5)
     without_lease = warnings(operator)
     shop.kubectl(
         "create",
