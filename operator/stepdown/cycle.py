@@ -182,7 +182,7 @@ class Cycle:
 
     @property
     def _writer(self) -> Writer:
-        return Writer(self.cluster, self.journal)
+        return Writer(self.cluster, self.journal, lambda policy, entries: self.claims.note(label(policy), entries))
 
     async def _snapshot(self, policy: Policy, prepared: Prepared, status: PolicyStatus) -> dict[Ref, Any]:
         spec = prepared.spec

@@ -54,14 +54,17 @@ class Claims:
         self._held: dict[str, set[tuple[str, str]]] = {}
 
     def note(self, policy: str, entries: Iterable[Entry]) -> None:
-        """Remembers what a policy's (namespace/name) ledger holds now."""
+        """Remembers what a policy (namespace/name) holds now, or is about to; nothing of one that holds nothing."""
         fields = {(entry.target.uid, entry.path) for entry in entries}
         for key in self._held.get(policy, set()) - fields:
             if self._holders.get(key) == policy:
                 del self._holders[key]
         for key in fields:
             self._holders.setdefault(key, policy)
-        self._held[policy] = fields
+        if fields:
+            self._held[policy] = fields
+        else:
+            self._held.pop(policy, None)
 
     def holder(self, uid: str, path: str) -> str | None:
         """The policy that holds a field."""

@@ -4,7 +4,7 @@
 targets, look at what is there, store again. A write whose outcome is unknown is looked at, never assumed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +50,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes for one leadership. Raises Conflict, Refused and Unknown of the journal; targets' go to `problems`."""
+    """Writes for one leadership. Raises Conflict, Refused and Unknown of the journal; targets' go to `problems`.
+
+    `hold` is told what a policy is about to hold, before anything is waited for: another policy that is ticked
+    meanwhile must find the field taken, or it would remember our value as its original.
+    """
 
     cluster: Cluster
     journal: Journal
+    hold: Callable[[Policy, Iterable[Entry]], None] = lambda _policy, _entries: None
 
     async def apply(
         self,
@@ -73,7 +78,9 @@ class Writer:
         before = settle(status.ledger, wanted, objects, moment)
         done.facts += before.facts
         if before.writes:
-            await self._store_entries(done, [*before.entries, *_unfinished(before)])
+            entries = [*before.entries, *_unfinished(before)]
+            self.hold(policy, entries)
+            await self._store_entries(done, entries)
             for target in _ordered(before.writes, upwards=upwards):
                 await self._write(done, before.writes[target], objects, before)
         after = settle(done.status.ledger, wanted, objects, moment) if before.writes else before
