@@ -196,6 +196,14 @@ def test_an_unready_fallback_is_said_at_every_level():
     assert play.decision.message == "errors 40%>25%, but no level from static on has a ready fallback"
 
 
+def test_a_level_whose_fallback_dies_while_it_is_held_is_not_left_for_a_deeper_one():
+    play = Play(ladder_of(CORE, STATIC))
+    play.see(load=0.92)
+    play.unavailable = frozenset({1})
+    assert set(play.until(600)) == {"core-only"}
+    assert play.reason == "HeldByBreach"
+
+
 def test_a_missing_signal_that_is_to_be_ignored_counts_as_healthy():
     signals = [{"name": "load", "query": "load", "whenMissing": "Ignore"}, {"name": "errors", "query": "errors"}]
     play = Play(ladder_of(CORE, signals=signals))

@@ -65,6 +65,18 @@ def test_a_failed_trial_comes_back_at_once_and_waits_twice_as_long():
     assert play.decision.message == "trying full (trial 2)"
 
 
+def test_a_step_down_between_two_trials_is_no_failed_trial():
+    deeper = level("dark", condition("load", above="95%"))
+    play = Play(ladder_of(TRIED, deeper))
+    play.see(errors=0.4)
+    play.values["errors"] = Missing.EMPTY
+    play.until(300)
+    assert (play.see(errors=0.5), play.reason) == ("static", "TrialFailed")
+    assert (play.see(load=0.99), play.reason) == ("dark", "Breached")
+    assert play.state.trial is not None
+    assert play.state.trial.failures == 1
+
+
 def test_the_wait_doubles_up_to_its_bound():
     play = blind(TRIED, budget={"transitions": 60, "per": "1s"})
     waits = []
