@@ -179,6 +179,12 @@ def test_a_good_policy_is_parsed_with_its_defaults() -> None:
             "spec.levels[2].enter.any[0].above: a threshold's unit does not fit its signal's unit. Ratios"
             " take %, seconds take us, ms, s, bytes take k, M, Ki, Mi, Gi, perSecond takes /s",
         ),
+        (
+            "levels.2.enter.any.0",
+            {"signal": "errors", "above": "1%", "for": "30s"},
+            "spec.levels[2].enter.any[0].above: a level's threshold is breached no later than that of a level above"
+            " it, which is then never entered. Put them in order, like above: 2% first and above: 25% deeper",
+        ),
         # names
         (
             "levels.2.name",
@@ -304,3 +310,26 @@ def test_an_endpoint_is_refused_with_the_field_and_the_cure(spec: dict[str, Any]
         parse_endpoint({"spec": spec})
 
     assert [str(found) for found in caught.value.problems] == [problem]
+
+
+@pytest.mark.parametrize(
+    "deeper",
+    [
+        {"signal": "errors", "above": "25%", "for": "1m"},
+        {"signal": "errors", "above": "1%", "for": "2m"},
+        {"signal": "errors", "below": "0.1%"},
+        {"signal": "latency", "above": "1ms"},
+    ],
+    ids=["further out", "lower but longer", "the other side", "another signal"],
+)
+def test_a_deeper_level_that_leaves_room_for_those_above_it_is_taken(deeper: dict[str, Any]) -> None:
+    assert parse_policy(changed("levels.2.enter.any.0", deeper)).levels[2].name == "static"
+
+
+def test_a_name_that_is_there_twice_is_told_before_what_follows_from_it() -> None:
+    policy = changed("signals.1", {"name": "errors", "preset": "http-latency"})
+    del policy["spec"]["levels"][2]
+
+    assert problems(policy) == [
+        "spec.signals[1].name: names must be unique within signals, objectives and levels. Rename one"
+    ]

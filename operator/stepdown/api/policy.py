@@ -1,14 +1,13 @@
 """The DegradationPolicy: a service, what is watched, and the ladder."""
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from stepdown.api.levels import Condition, Level
+from stepdown.api.ladder_rules import LADDER_RULES, LEVELS_MAX
+from stepdown.api.levels import Level
 from stepdown.api.model import Duration, Model, Name, ObjectName, Rule, Timestamp, at_most_one, duration_field, within
-from stepdown.api.quantities import FACTORS, UNITS_OF
 from stepdown.api.signals import Objective, Signal
 
 GROUP = "stepdown.dev"
@@ -55,58 +54,6 @@ class Override(Model):
     until: Timestamp = Field(description="When it ends. Example: 2026-03-01T18:00:00Z")
 
 
-def _conditions(spec: "PolicySpec") -> Iterator[tuple[str, Condition]]:
-    """Every condition with its path."""
-    for index, level in enumerate(spec.levels):
-        for key, conditions in (
-            ("any", level.enter and level.enter.any),
-            ("all", level.enter and level.enter.all),
-        ):
-            for number, condition in enumerate(conditions or []):
-                yield f"levels[{index}].enter.{key}[{number}]", condition
-
-
-def _of_all_conditions(expression: str) -> str:
-    """CEL that says it of every condition `c`."""
-    lists = (f"(!has(l.enter.{key}) || l.enter.{key}.all(c, {expression}))" for key in ("any", "all"))
-    return f"self.levels.all(l, !has(l.enter) || ({' && '.join(lists)}))"
-
-
-def _level_without_enter(spec: "PolicySpec") -> str | None:
-    deeper = list(enumerate(spec.levels))[1:]
-    return next((f"levels[{index}]" for index, level in deeper if level.enter is None), None)
-
-
-def _unknown_signal(spec: "PolicySpec") -> str | None:
-    known = {None, *(s.name for s in spec.signals)}
-    return next((f"{path}.signal" for path, c in _conditions(spec) if c.signal not in known), None)
-
-
-def _unknown_objective(spec: "PolicySpec") -> str | None:
-    known = {None, *(o.name for o in spec.objectives)}
-    return next((f"{path}.objective" for path, c in _conditions(spec) if c.objective not in known), None)
-
-
-def _wrong_unit(spec: "PolicySpec") -> str | None:
-    units = {s.name: s.base_unit for s in spec.signals if s.base_unit is not None}
-    for path, condition in _conditions(spec):
-        fitting = UNITS_OF[units[condition.signal]] if condition.signal in units else FACTORS
-        for key in ("above", "below", "clear"):
-            threshold = getattr(condition, key)
-            if threshold is not None and threshold.unit not in fitting:
-                return f"{path}.{key}"
-    return None
-
-
-def _repeated_name(spec: "PolicySpec") -> str | None:
-    for key in ("signals", "objectives", "levels"):
-        names = [item.name for item in getattr(spec, key)]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                return f"{key}[{index}].name"
-    return None
-
-
 def _has_workload(spec: "PolicySpec") -> bool:
     return spec.target.deployment is not None or spec.target.stateful_set is not None
 
@@ -144,7 +91,7 @@ class PolicySpec(Model):
         list[Level],
         Field(
             min_length=2,
-            max_length=8,
+            max_length=LEVELS_MAX,
             description="The ladder, full service first. Example: [{name: full}, {name: static, enter: {…}}]",
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
         ),
@@ -163,40 +110,7 @@ class PolicySpec(Model):
 
     rules = (
         within("interval", "1s", "1h"),
-        Rule(
-            cel="!has(self.levels[0].enter) && !has(self.levels[0].recover)"
-            " && !(has(self.levels[0].actions) && size(self.levels[0].actions) > 0)",
-            message="levels[0] is full service: it takes no enter, actions or recover; put them on a deeper level",
-            holds=lambda s: s.levels[0].enter is None and not s.levels[0].actions and s.levels[0].recover is None,
-            where=lambda _: "levels[0]",
-        ),
-        Rule(
-            cel="self.levels.all(l, l.name == self.levels[0].name || has(l.enter))",
-            message="each level below levels[0] needs enter: say when it is entered, like"
-            " enter: {any: [{signal: errors, above: 2%}]}",
-            holds=lambda s: _level_without_enter(s) is None,
-            where=_level_without_enter,
-        ),
-        Rule(
-            cel=_of_all_conditions("!has(c.signal) || self.signals.exists(s, s.name == c.signal)"),
-            message="a condition names a signal that is not in signals: add it there or correct the name",
-            holds=lambda s: _unknown_signal(s) is None,
-            where=_unknown_signal,
-        ),
-        Rule(
-            cel=_of_all_conditions(
-                "!has(c.objective) || (has(self.objectives) && self.objectives.exists(o, o.name == c.objective))"
-            ),
-            message="a condition names an objective that is not in objectives: add it there or correct the name",
-            holds=lambda s: _unknown_objective(s) is None,
-            where=_unknown_objective,
-        ),
-        Rule(
-            cel="!has(self.override) || self.levels.exists(l, l.name == self.override.level)",
-            message="override names a level that is not in levels: correct the name",
-            holds=lambda s: s.override is None or any(level.name == s.override.level for level in s.levels),
-            field="override.level",
-        ),
+        *LADDER_RULES,
         Rule(
             cel="has(self.target.service) || !self.signals.exists(s, has(s.preset) && s.preset.startsWith('http-'))",
             message="http presets read the target Service's metrics: set target.service",
@@ -239,19 +153,5 @@ class PolicySpec(Model):
                 s.target.service is not None
                 or all(a.route is None or a.route.service is not None for level in s.levels for a in level.actions)
             ),
-        ),
-        Rule(
-            cel="",
-            message="a threshold's unit does not fit its signal's unit: ratios take %, seconds take us, ms,"
-            " s,"
-            " bytes take k, M, Ki, Mi, Gi, perSecond takes /s",
-            holds=lambda s: _wrong_unit(s) is None,
-            where=_wrong_unit,
-        ),
-        Rule(
-            cel="",
-            message="names must be unique within signals, objectives and levels: rename one",
-            holds=lambda s: _repeated_name(s) is None,
-            where=_repeated_name,
         ),
     )
