@@ -40,6 +40,19 @@ REFUSED = {
         "12: spec.levels[1].enter.any[0].clear: clear must not be higher than above."
         " A breach ends on the way down, like above: 80%, clear: 60%",
     ),
+    "levels in reversed order": (
+        ("above: 2%", "above: 30%"),
+        "spec: Invalid value: a level's threshold is breached no later than that of a level above it, which is then"
+        " never entered: put them in order, like above: 2% first and above: 25% deeper",
+        "15: spec.levels[2].enter.any[0].above: a level's threshold is breached no later than that of a level above it,"
+        " which is then never entered. Put them in order, like above: 2% first and above: 25% deeper",
+    ),
+    "a threshold of another unit": (
+        ("above: 2%", "above: 20ms"),
+        "spec: Invalid value: a threshold's unit does not fit its signal's unit: ratios take %",
+        "12: spec.levels[1].enter.any[0].above: a threshold's unit does not fit its signal's unit. Ratios take %,"
+        " seconds take us, ms, s, bytes take k, M, Ki, Mi, Gi, perSecond takes /s",
+    ),
     "duplicate level": (
         ("name: status-page", "name: scaled-out"),
         'spec.levels[2]: Duplicate value: {"name":"scaled-out"}',
