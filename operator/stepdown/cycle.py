@@ -22,7 +22,7 @@ from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.report import Report, render, with_transition
 from stepdown.news import News
-from stepdown.ports import Cluster, Event, Journal, Policy, Refused
+from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import Claims, Memory, Prepared, Problems
 from stepdown.tick import Tick, report_of, report_of_nothing
 from stepdown.writer import Objects, Writer
@@ -32,6 +32,9 @@ VERIFY_SECONDS = 300.0
 
 RESTORE_DEADLINE_SECONDS = 600.0
 """How long a deletion may wait for what can't be restored."""
+
+
+NEWER = "its status was written by a newer version; upgrade the operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,14 @@ class Cycle:
         couldn't be written; nothing was assumed then, and the next tick finds out.
         """
         status = status_of(policy)
-        if status is None:
-            text = "its status was written by a newer version: nothing is changed; upgrade the operator"
-            self._tell_once(policy, memory, EventReason.POLICY_NOT_READY, text)
-            return policy
-        self.claims.note(label(policy), status.ledger)
-        held_still = prepared is not None and prepared.spec.suspend and not policy.deleting
-        if status.ledger and status.epoch != self.epoch and not held_still:
-            objects = await self._targets(policy, status)
-            policy, status = await self._writer.claim(policy, status, objects, self.epoch)
         if policy.deleting:
             return await self._finish(policy, status, memory, now)
+        if status is None:
+            self._tell_once(policy, memory, EventReason.POLICY_NOT_READY, f"{NEWER}: nothing is changed")
+            return policy
+        self.claims.note(label(policy), status.ledger)
+        if prepared is None or not prepared.spec.suspend:
+            policy, status = await self._claimed(policy, status, memory)
         if prepared is None:
             return await self._report_broken(policy, status, now, problems)
         return await self._evaluate(policy, status, prepared, observations, memory, now)
@@ -154,31 +154,72 @@ class Cycle:
         """Nothing can be decided: said in the status, and everything applied stays."""
         return await self._store(policy, status, report_of_nothing(policy, status, now, problems))
 
-    async def _finish(self, policy: Policy, status: PolicyStatus, memory: Memory, now: float) -> Policy:
-        """A deleted policy: everything back, then the finalizer goes; by a deadline it goes anyway."""
+    async def _finish(self, policy: Policy, status: PolicyStatus | None, memory: Memory, now: float) -> Policy:
+        """A deleted policy: everything back, then the finalizer goes; by a deadline it goes anyway.
+
+        The deadline holds for whatever stands in the way: a right that was taken away, a status that can't be read.
+        """
         if not policy.has_finalizer:
             return policy
-        home = Ref("Namespace", policy.namespace)
-        namespace = (await self.cluster.read(policy.namespace, [home])).get(home)
-        ending = isinstance(namespace, dict) and "deletionTimestamp" in namespace["metadata"]
-        if status.ledger and not ending:
-            objects = await self._targets(policy, status)
-            done = await self._writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
-            policy, status = done.policy, done.status
+        if not await self._home_is_ending(policy):
+            if memory.restoring_since is None:
+                memory.restoring_since = now
+            is_late = now - memory.restoring_since >= RESTORE_DEADLINE_SECONDS
+            objects: Objects = {}
+            obstacle = NEWER if status is None else ""
+            try:
+                if status is not None:
+                    policy, status, objects = await self._put_back(policy, status, memory, now)
+            except Conflict:
+                raise
+            except (Refused, Unknown) as error:
+                if not is_late:
+                    raise
+                obstacle = str(error)
             news = News(self.journal, policy)
-            news.written(done, None, objects)
-            news.found(done.facts, objects)
-            if status != status_of(policy):
-                policy = await self.journal.store(policy, status)
-            if status.ledger:
-                memory.restoring_since = memory.restoring_since or now
-                if now - memory.restoring_since < RESTORE_DEADLINE_SECONDS:
-                    return policy
-                news.gave_up(status.ledger, objects)
-        if not status.ledger and not ending:
-            News(self.journal, policy).restored()
+            if status is not None and not status.ledger:
+                news.restored()
+            elif is_late:
+                news.gave_up(status.ledger if status is not None else [], objects, obstacle)
+            else:
+                if status is None:
+                    self._tell_once(policy, memory, EventReason.POLICY_NOT_READY, f"{NEWER}: nothing is restored")
+                return policy
         self.claims.note(label(policy), [])
         return await self.journal.set_finalizer(policy, present=False)
+
+    async def _home_is_ending(self, policy: Policy) -> bool:
+        """Whether its namespace is being deleted, and everything in it with it."""
+        home = Ref("Namespace", policy.namespace)
+        try:
+            namespace = (await self.cluster.read(policy.namespace, [home])).get(home)
+        except (Refused, Unknown):
+            return False
+        return isinstance(namespace, dict) and "deletionTimestamp" in namespace["metadata"]
+
+    async def _put_back(
+        self, policy: Policy, status: PolicyStatus, memory: Memory, now: float
+    ) -> tuple[Policy, PolicyStatus, Objects]:
+        self.claims.note(label(policy), status.ledger)
+        policy, status = await self._claimed(policy, status, memory)
+        objects = await self._targets(policy, status)
+        done = await self._writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
+        policy, status = done.policy, done.status
+        news = News(self.journal, policy)
+        news.written(done, None, objects)
+        news.found(done.facts, objects)
+        if status != status_of(policy):
+            policy = await self.journal.store(policy, status)
+        return policy, status, objects
+
+    async def _claimed(self, policy: Policy, status: PolicyStatus, memory: Memory) -> tuple[Policy, PolicyStatus]:
+        """The policy taken over from the leader before us; one that was interrupted in it is gone on with."""
+        if status.ledger and (status.epoch != self.epoch or memory.is_claiming):
+            memory.is_claiming = True
+            objects = await self._targets(policy, status)
+            policy, status = await self._writer.claim(policy, status, objects, self.epoch)
+        memory.is_claiming = False
+        return policy, status
 
     @property
     def _writer(self) -> Writer:

@@ -74,11 +74,19 @@ class News:
         """Everything is back, and no mark of ours is left."""
         self.journal.tell(self.policy, Event(EventReason.RESTORE_VERIFIED, NOTHING_HELD))
 
-    def gave_up(self, ledger: Sequence[Entry], objects: Objects) -> None:
-        """What a deletion couldn't wait for any longer, as commands for a person."""
-        left = undo(self.policy.namespace, self.policy.name, ledger, dict(objects))
-        text = "not restored by the deadline, do it by hand: " + " ; ".join([*left.commands, *left.remarks])
-        commands = tuple(left.commands)
+    def gave_up(self, ledger: Sequence[Entry], objects: Objects, obstacle: str) -> None:
+        """What a deletion couldn't wait for any longer: as commands for a person, or as what was there before.
+
+        `obstacle` says why nothing could be read; commands need what is there now.
+        """
+        commands: tuple[str, ...] = ()
+        if obstacle:
+            held = [f"{e.target.kind} {e.target.name}: {e.path} was {short(e.original)}" for e in ledger]
+            text = "; ".join([f"not restored by the deadline ({obstacle}), do it by hand", *held])
+        else:
+            left = undo(self.policy.namespace, self.policy.name, ledger, dict(objects))
+            text = "not restored by the deadline, do it by hand: " + " ; ".join([*left.commands, *left.remarks])
+            commands = tuple(left.commands)
         self.journal.tell(self.policy, Event(EventReason.RESTORE_INCOMPLETE, text, warning=True, undo=commands))
 
 

@@ -40,6 +40,7 @@ class Memory:
     verified_at: float | None = None
     verified_generation: int = -1
     restoring_since: float | None = None
+    is_claiming: bool = False
     missing_since: dict[str, float] = field(default_factory=dict)
     issues: list[tuple[Problem, str, int]] = field(default_factory=list)
     rejected: list[tuple[Problem, str, int]] = field(default_factory=list)

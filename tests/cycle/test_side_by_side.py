@@ -16,7 +16,8 @@ from stepdown.ports import Conflict, JsonPatch, Object, Policy, Refused, Snapsho
 from stepdown.prepared import Claims, Memory, Prepared
 from stepdown.simulate.sandbox import Sandbox
 
-SEEDS = range(24)
+SEEDS = (3, 7, 14, 17, 19, 23, 24, 45, 53, 56)
+"""Of sixty, those that lost an original once."""
 
 
 class Waiting(Sandbox):
