@@ -7,85 +7,17 @@ Each walk is done once and recorded; the tests look at the record. Timers are in
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from plane.api import Object
 from plane.flag_reader import read_flags
 from plane.operator import Operator
 from plane.pod_server import PodServer
-from plane.shop import Shop
+from plane.walk import Walk, finish, look
 
 FLAGS = ("recommendations", "reviews", "read-only")
-
-
-@dataclass
-class Stop:
-    """What was there at one level of a walk."""
-
-    status: Object
-    conditions: dict[str, Object]
-    objects: dict[str, Object]
-    flags: str = ""
-    line: str = ""
-    waited: list[str] = field(default_factory=list)
-
-    def replicas(self, name: str) -> int:
-        return int(self.objects[f"Deployment/{name}"]["spec"]["replicas"])
-
-    def selector(self, name: str) -> dict[str, str]:
-        return dict(self.objects[f"Service/{name}"]["spec"]["selector"])
-
-
-@dataclass
-class Walk:
-    """One walk down and up: a Stop per level on the way down, one when it waited below, and the end."""
-
-    name: str
-    before: dict[str, Object] = field(default_factory=dict)
-    down: dict[str, Stop] = field(default_factory=dict)
-    waiting: Stop | None = None
-    up: dict[str, Stop] = field(default_factory=dict)
-    policy: Object = field(default_factory=dict)
-    events: list[Object] = field(default_factory=list)
-    deployment_events: list[Object] = field(default_factory=list)
-    service_events: list[Object] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    @property
-    def end(self) -> Stop:
-        return self.up["full"]
-
-    @property
-    def steps(self) -> list[tuple[str, str, str]]:
-        """The history as (from, to, reason)."""
-        return [(step["from"], step["to"], step["reason"]) for step in self.policy["status"]["history"]]
-
-
-def look(shop: Shop, name: str, *waits: str) -> Stop:
-    objects = shop.snapshot()
-    status = shop.status(name)
-    lines = shop.kubectl("get", "dgp", name, "--namespace", shop.namespace).splitlines()
-    where = ("--namespace", shop.namespace, "--timeout", "10s")
-    return Stop(
-        status=status,
-        conditions={c["type"]: c for c in status["conditions"]},
-        objects=objects,
-        flags=objects["ConfigMap/checkout-flags"]["data"]["flags.json"],
-        line=lines[1],
-        waited=[shop.kubectl("wait", f"dgp/{name}", f"--for={wait}", *where) for wait in waits],
-    )
-
-
-def finish(shop: Shop, walk: Walk) -> None:
-    shop.wait_event("RestoreVerified")
-    walk.policy = shop.policy(walk.name)
-    walk.events = shop.events()
-    walk.deployment_events = shop.events(kind="Deployment")
-    walk.service_events = shop.events(kind="Service")
 
 
 @pytest.fixture(scope="module")
