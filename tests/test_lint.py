@@ -225,6 +225,12 @@ def test_a_file_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
     ]
 
 
+def test_a_directory_is_a_finding_that_says_how_to_name_its_files(tmp_path: Path) -> None:
+    assert [str(finding) for finding in lint([str(tmp_path)])] == [
+        f"{tmp_path}:1: is a directory. Name its files, like {tmp_path}/*.yaml"
+    ]
+
+
 @settings(max_examples=200, deadline=None, database=None)
 @given(st.integers(0, len(POLICY)), st.sampled_from([*"{}[]:,-&*!|>'\"%@`#?\t\n 0~", "<<: ", "---\n", "\x00", "é"]))
 def test_no_damage_to_a_policy_raises(tmp_path_factory: pytest.TempPathFactory, place: int, damage: str) -> None:

@@ -37,9 +37,13 @@ def _root(
 
 @app.command()
 def lint(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests: YAML, one or more objects each.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Manifests: YAML, one or more objects each.")],
 ) -> None:
-    """Check manifests without a cluster."""
+    """Check manifests, without a cluster.
+
+    Prints file:line, the problem and its cure; nothing where all is well. Exit code 1 when something is to be
+    corrected.
+    """
     from stepdown.lint import lint as find
 
     findings = find(str(file) for file in files)
@@ -58,7 +62,10 @@ def crd(
         Path | None, typer.Option("--check", metavar="DIR", help="Name each file that differs; exit 1 if any does.")
     ] = None,
 ) -> None:
-    """Print the CRDs, or write or check all generated files."""
+    """Print the CRDs.
+
+    Or, for who works on Stepdown, write or check all generated files of a clone.
+    """
     from stepdown.api import crd as generator
 
     if write is not None and check is not None:
@@ -79,16 +86,22 @@ def crd(
 @app.command()
 def run(
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The operator's configuration, JSON.")
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="What the chart sets, as JSON: endpoint, lease, log."),
     ] = None,
     namespace: Annotated[
-        list[str] | None, typer.Option("--namespace", "-n", help="Namespace to work in, repeatable; default all.")
+        list[str] | None,
+        typer.Option("--namespace", "-n", metavar="NAME", help="Namespace to work in, repeatable; default all."),
     ] = None,
     lease_namespace: Annotated[
-        str | None, typer.Option("--lease-namespace", help="Namespace of the Lease; default the pod's own.")
+        str | None,
+        typer.Option("--lease-namespace", metavar="NAME", help="Namespace of the Lease; default the pod's own."),
     ] = None,
 ) -> None:
-    """Run the operator, in a pod or by $KUBECONFIG."""
+    """Run the operator, in a pod or by $KUBECONFIG.
+
+    Ending it changes nothing: what is applied stays. Exit code 2 when it can't start.
+    """
     import asyncio
 
     from stepdown.adapters.api import NoCluster
@@ -114,21 +127,21 @@ def run(
 
 @app.command()
 def simulate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policies, and the objects that they act on.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Policies, and the objects that they act on.")],
     prometheus: Annotated[str, typer.Option("--prometheus", metavar="URL", help="Base URL of a Prometheus.")],
     last: Annotated[str, typer.Option("--last", metavar="TIME", help="How long back, like 6h or 7d.")] = "6h",
     step: Annotated[
         str | None, typer.Option("--step", metavar="TIME", help="Time between evaluations; default the policy's own.")
     ] = None,
     namespace: Annotated[
-        str, typer.Option("--namespace", "-n", help="Namespace of objects that name none.")
+        str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of objects that name none.")
     ] = "default",
     policy: Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Only this policy.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/simulate.md).")] = False,
 ) -> None:
-    """Play policies over what Prometheus remembers; nothing is changed anywhere.
+    """Play policies over what Prometheus remembers.
 
-    Exit code 1 for a file that can't be used, 2 for a Prometheus or options that can't.
+    Nothing is changed anywhere. Exit code 1 for a file that can't be used, 2 for a Prometheus or options that can't.
     """
     from stepdown.simulate.command import simulate as play
 
@@ -142,20 +155,29 @@ def restore(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A policy.", show_default=False)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All policies, of -n or of the cluster.")] = False,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Namespace; default the current one, with --all every one.")
+        str | None,
+        typer.Option(
+            "--namespace", "-n", metavar="NAME", help="Namespace; default the current one, with --all every one."
+        ),
     ] = None,
     prints: Annotated[
         bool, typer.Option("--print", help="Write nothing: print the kubectl commands for it. Without NAME for all.")
     ] = False,
     deadline: Annotated[str, typer.Option("--deadline", metavar="TIME", help="Longest time, like 5m.")] = "5m",
     lease_namespace: Annotated[
-        str | None, typer.Option("--lease-namespace", help="Namespace of the operator's Lease; found where it can be.")
+        str | None,
+        typer.Option(
+            "--lease-namespace", metavar="NAME", help="Namespace of the operator's Lease; found where it can be."
+        ),
     ] = None,
-    lease_name: Annotated[str, typer.Option("--lease-name", help="Name of the operator's Lease.")] = "stepdown",
+    lease_name: Annotated[
+        str, typer.Option("--lease-name", metavar="NAME", help="Name of the operator's Lease.")
+    ] = "stepdown",
 ) -> None:
-    """Put back every field that policies hold, without the operator, and suspend them.
+    """Put back, without the operator, what policies hold.
 
-    Stop the operator before. Exit code 1 when something is left, or nothing could be done.
+    Stop the operator before. Policies are suspended, so that nothing steps down again. It goes to the cluster of
+    $KUBECONFIG. Exit code 1 when something is left, or nothing could be done.
     """
     from stepdown.restore.command import Request
     from stepdown.restore.command import restore as put_back

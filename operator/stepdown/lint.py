@@ -1,7 +1,7 @@
 """Checks manifests without a cluster: everything that the API server would refuse, and what it can't see.
 
-Each finding has a file, a line and a cure. Objects of other kinds are skipped with a note, so that a whole
-directory can be given.
+Each finding has a file, a line and a cure. Objects of other kinds are skipped with a note, so that all
+files of a directory can be given.
 """
 
 from collections.abc import Iterable, Iterator

@@ -51,6 +51,9 @@ def read_documents(path: Path) -> Iterator[Document]:
     """The documents of a file, in order, empty ones left out. The last one may consist of a flaw alone."""
     try:
         text = path.read_text(encoding="utf-8")
+    except IsADirectoryError:
+        yield _unreadable(1, f"is a directory. Name its files, like {path}/*.yaml")
+        return
     except OSError as error:
         yield _unreadable(1, f"can't be read: {error.strerror or error}. Check the path")
         return
