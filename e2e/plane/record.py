@@ -18,6 +18,9 @@ from plane.operator import Operator
 from plane.processes import wait_for
 from plane.shop import POLICY, Shop
 
+REST_SECONDS = 2.0
+"""Two intervals of the ladders in plane.ladders."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -102,27 +105,41 @@ def managers(obj: Object) -> set[str]:
 
 
 def wait_quiet(shop: Shop, operator: Operator, timeout: float = 60.0) -> None:
-    """Waits until nothing of a shop is written any more while its policies are evaluated.
+    """Waits until nothing of a shop is written any more while policies are evaluated.
 
-    Each is evaluated twice meanwhile, so at least once from beginning to end. Raises AssertionError when writing
-    doesn't end.
+    Each is evaluated twice meanwhile, so at least once from beginning to end; where no policy is left at all, the
+    time that two evaluations would take must pass. Raises AssertionError when writing doesn't end.
     """
-    everyone = max(1, len(shop.api.list(POLICY)))
+    everyone = len(shop.api.list(POLICY))
 
-    def evaluated() -> float:
+    def evaluations() -> float:
         return operator.metrics().sum("stepdown_evaluations_total")
 
-    noted: list[tuple[dict[str, str], float]] = [(shop.versions(), evaluated())]
+    noted = [_Quiet(shop.versions(), evaluations(), time.monotonic())]
 
     def is_quiet() -> bool:
-        versions, count = shop.versions(), evaluated()
-        if versions != noted[-1][0]:
-            noted.append((versions, count))
+        now = _Quiet(shop.versions(), evaluations(), time.monotonic())
+        if now.versions != noted[-1].versions:
+            noted.append(now)
             return False
-        return count - noted[-1][1] >= 2 * everyone
+        if not everyone:
+            return now.at - noted[-1].at >= REST_SECONDS
+        return now.evaluations - noted[-1].evaluations >= 2 * everyone
 
     try:
         wait_for("nothing is written any more", is_quiet, timeout, every=0.2)
     except TimeoutError as error:
-        last = [{key for key in new if new[key] != old.get(key)} for (old, _), (new, _) in itertools.pairwise(noted)]
+        last = [
+            {key for key in new.versions if new.versions[key] != old.versions.get(key)}
+            for old, new in itertools.pairwise(noted)
+        ]
         raise AssertionError(f"{error}; written last: {last[-5:]}\n{shop.describe()}") from None
+
+
+@dataclass(frozen=True)
+class _Quiet:
+    """Since when the versions are what they are, and how many evaluations there had been."""
+
+    versions: dict[str, str]
+    evaluations: float
+    at: float

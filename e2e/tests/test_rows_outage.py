@@ -170,11 +170,11 @@ def outage(request: pytest.FixtureRequest, world: World) -> Outage:
         world.failing.fail(request.param)
         world.load("degraded", HEALTHY)
         world.load("full", BREACHED)
-        told = {name: shop.wait_condition(name, "MetricsAvailable", "False", timeout=60) for name in ASKING}
         world.load("elsewhere", BREACHED)
         world.pods_ready(False)
         for name in OTHERS:
             world.reach(name, "low")
+        told = {name: shop.wait_condition(name, "MetricsAvailable", "False", timeout=60) for name in ASKING}
         world.load("elsewhere", HEALTHY)
         world.pods_ready(True)
         for name in OTHERS:

@@ -78,7 +78,6 @@ DOWN = [
 DEEPER = [
     Moment("second-intent-stored", POLICY, lambda p: any("replaces" in entry for entry in entries(p)), WORSE),
     Moment("replicas-raised-again", "Deployment", replicas_are(6), WORSE),
-    Moment("second-applied-stored", POLICY, lambda p: p["status"]["level"] == "lower", WORSE),
 ]
 UP = [
     Moment("replicas-put-back", "Deployment", replicas_are(2), HEALTHY),

@@ -14,7 +14,7 @@ from plane.api import Api, Object
 from plane.ladders import BREACHED, HEALTHY, ladder, level, route, scale, settings, switch
 from plane.operator import Operator
 from plane.record import Record, wait_quiet
-from plane.shop import Shop
+from plane.shop import POLICY, Shop
 
 
 def workloads(*names: str) -> list[Object]:
@@ -59,10 +59,16 @@ def replace(shop: Shop, kind: str, name: str, **spec_or_data: Any) -> None:
 
 
 @pytest.fixture
-def degraded(shop: Shop, operator: Operator) -> Shop:
-    """A shop whose policy `shop` holds replicas (2 before, 4 now), a flag (on, off) and a selector."""
+def untouched(shop: Shop) -> dict[str, Object]:
+    """A shop with a flag, before there is a policy: what is there."""
     shop.apply_workloads("shop", "shop-static")
     shop.apply(settings("flags", reviews="on"))
+    return shop.snapshot()
+
+
+@pytest.fixture
+def degraded(shop: Shop, operator: Operator, untouched: dict[str, Object]) -> Shop:
+    """The shop when its policy `shop` holds replicas (2 before, 4 now), a flag (on, off) and a selector."""
     shop.load(BREACHED, "shop")
     actions = (route("shop", "shop-static"), switch("flags", reviews="off"), scale("shop", 4))
     shop.apply(ladder("shop", shop.namespace, level("low", *actions, trial=True)))
@@ -114,6 +120,37 @@ def held_now(shop: Shop) -> Object:
 # Row 39
 
 
+def edit_as_a_person(shop: Shop) -> None:
+    """The flag, the replicas and the selector of `degraded`, each set to something that nobody had before."""
+    shop.api.merge("ConfigMap", "flags", shop.namespace, {"data": {"reviews": "mine"}})
+    shop.scale("shop", 7)
+    shop.api.merge("Service", "shop", shop.namespace, {"spec": {"selector": {"app": "shop", "mine": "yes"}}})
+
+
+def with_a_persons_values(before: dict[str, Object]) -> dict[str, Object]:
+    """What was there before, with those three values."""
+    found = copy.deepcopy(before)
+    found["ConfigMap/flags"]["data"]["reviews"] = "mine"
+    found["Deployment/shop"]["spec"]["replicas"] = 7
+    found["Service/shop"]["spec"]["selector"] = {"app": "shop", "mine": "yes"}
+    return found
+
+
+@pytest.mark.row(39)
+def test_row_39_what_a_person_set_while_nobody_looked_is_not_put_back_when_the_policy_is_deleted(
+    degraded: Shop, untouched: dict[str, Object], operator: Operator
+) -> None:
+    operator.pause()
+    edit_as_a_person(degraded)
+    degraded.api.delete(POLICY, "shop", degraded.namespace)
+    operator.resume()
+    degraded.wait("the policy is gone", lambda: not degraded.api.list(POLICY, degraded.namespace), timeout=60)
+    degraded.wait("each is told", lambda: len(degraded.events("Contested")) == 3, timeout=60)
+    wait_quiet(degraded, operator)
+
+    assert degraded.snapshot() == with_a_persons_values(untouched)
+
+
 @pytest.mark.row(39)
 def test_row_39_a_persons_values_stay_at_once_and_after_recovery_and_the_rest_is_restored(
     shop: Shop, operator: Operator
@@ -126,18 +163,13 @@ def test_row_39_a_persons_values_stay_at_once_and_after_recovery_and_the_rest_is
     actions += [scale(name, 4) for name in ("shop", "recommendations")]
     shop.apply(ladder("shop", shop.namespace, level("low", route("shop", "shop-static"), *actions, trial=True)))
     shop.wait_level("shop", "low", timeout=60)
-    shop.api.merge("ConfigMap", "flags", shop.namespace, {"data": {"reviews": "mine"}})
-    shop.scale("shop", 7)
-    shop.api.merge("Service", "shop", shop.namespace, {"spec": {"selector": {"app": "shop", "mine": "yes"}}})
+    edit_as_a_person(shop)
     shop.wait("each is told", lambda: len(shop.events("Contested")) == 3, timeout=60)
     told = shop.wait_condition("shop", "Contested", "True", timeout=60)
     wait_quiet(shop, operator)
     recover(shop, operator, "shop")
 
-    before["ConfigMap/flags"]["data"]["reviews"] = "mine"
-    before["Deployment/shop"]["spec"]["replicas"] = 7
-    before["Service/shop"]["spec"]["selector"] = {"app": "shop", "mine": "yes"}
-    assert shop.snapshot() == before
+    assert shop.snapshot() == with_a_persons_values(before)
     assert told["message"].count("Written by a-person.") == 3
 
 
