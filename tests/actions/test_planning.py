@@ -12,12 +12,16 @@ from stepdown.engine.settlement import entry_target
 
 
 def spec_of(*levels: dict[str, Any]) -> PolicySpec:
-    ways_back = {"enter": {"any": [{"signal": "load", "above": 1}]}, "recover": {"trial": {"after": "1m"}}}
+    recover = {"trial": {"after": "1m"}}
+    enters = [{"any": [{"signal": "load", "above": place}]} for place in range(1, len(levels) + 1)]
     return PolicySpec.model_validate(
         {
             "target": {"service": "shop", "deployment": "shop"},
             "signals": [{"name": "load", "query": "load"}],
-            "levels": [{"name": "full"}, *({**ways_back, **level} for level in levels)],
+            "levels": [
+                {"name": "full"},
+                *({"enter": enter, "recover": recover, **level} for enter, level in zip(enters, levels, strict=True)),
+            ],
         }
     )
 

@@ -57,7 +57,9 @@ def ladders(draw: st.DrawFn) -> Ladder:
     levels = []
     for name in ("one", "two", "three")[: draw(st.integers(1, 3))]:
         wanted = draw(st.lists(conditions(), min_size=1, max_size=2))
-        levels.append(level(name, *wanted, every=draw(st.booleans()), **draw(st.sampled_from(RECOVERIES))))
+        # One condition stands in `all`, where levels may be in any order: what holds must hold for these too.
+        every = len(wanted) == 1 or draw(st.booleans())
+        levels.append(level(name, *wanted, every=every, **draw(st.sampled_from(RECOVERIES))))
     when_missing = draw(st.sampled_from(["Hold", "Hold", "Ignore"]))
     return ladder_of(
         *levels,
