@@ -166,6 +166,17 @@ def test_after_a_gap_what_was_only_waited_for_starts_again():
     assert play.see(1) == "core-only"
 
 
+def test_after_a_gap_a_timer_that_stood_still_counts_from_the_next_value():
+    play = Play(ladder_of(level("core-only", condition("load", **{"for": "1m"}))))
+    play.see(load=0.9)
+    play.see(load=Missing.STALE)
+    play.now += 600
+    play.state = after_gap(play.state, play.now)
+    play.see(10, load=0.9)
+    assert play.see(59) == "full"
+    assert play.see(1) == "core-only"
+
+
 def test_after_a_gap_what_had_fired_still_holds_its_level():
     play = Play(ladder_of(CORE))
     play.see(load=0.9)
