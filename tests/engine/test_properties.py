@@ -39,7 +39,7 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
     signal = draw(st.sampled_from(["load", "errors"]))
     hold = {"for": draw(st.sampled_from(["0s", "0s", "20s", "1m"]))}
     if draw(st.integers(0, 4)) == 0:
-        return condition(signal, below="20%", **draw(st.sampled_from([{}, {"clear": "60%"}])), **hold)
+        return condition(signal, below="20%", **draw(st.sampled_from([{}, {"clear": "40%"}])), **hold)
     above, clear = draw(st.sampled_from([("80%", None), ("80%", "60%"), ("90%", "50%"), ("60%", None)]))
     return condition(signal, above=above, **({"clear": clear} if clear else {}), **hold)
 
@@ -256,7 +256,7 @@ def test_once_all_is_well_it_comes_back_to_full_service_and_then_rests(ladder, h
     run = Run(ladder)
     for tick in history:
         run.play(tick)
-    well = Tick(10.0, 0.3, 0.3, 1.0, frozenset(), gap=False)
+    well = Tick(10.0, 0.45, 0.45, 1.0, frozenset(), gap=False)
     waits = len(ladder.steps) * (120 + ladder.up + ladder.dwell) + ladder.per * (1 + 3 / ladder.budget)
     for _ in range(int(waits / 10) + 30):
         run.play(well)
