@@ -33,7 +33,10 @@ def test_every_metric_is_documented_and_no_other():
     assert rows("Metrics") == exposed
 
 
-@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/**/*.md")))
+PAGES = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
+
+
+@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in PAGES))
 def test_links_and_files_that_a_page_names_are_there(page):
     text = (ROOT / page).read_text()
     named = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
