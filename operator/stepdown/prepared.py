@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
 from stepdown.engine.ladder import Ladder, build_ladder
-from stepdown.engine.questions import Question, budget_questions, probe_question, signal_questions
+from stepdown.engine.questions import (
+    PresetQuestion,
+    ProbeQuestion,
+    PromqlQuestion,
+    Question,
+    budget_questions,
+    probe_question,
+    signal_questions,
+)
 from stepdown.engine.reasons import Problem
 from stepdown.ports import Policy
 
@@ -27,6 +35,23 @@ class Prepared:
     def of(cls, namespace: str, spec: PolicySpec, problems: Problems = ()) -> "Prepared":
         """Of a valid spec."""
         return cls(spec, build_ladder(spec), signal_questions(namespace, spec), problems)
+
+    @property
+    def needs_endpoint(self) -> bool:
+        """Whether anything is asked of Prometheus; the state of pods isn't."""
+        return bool(self.spec.objectives) or any(
+            isinstance(question, PromqlQuestion | PresetQuestion) for question in self.questions.values()
+        )
+
+    def probe_intervals(self, namespace: str) -> dict[ProbeQuestion, float]:
+        """Seconds between two of each probe; the shortest where several levels ask the same."""
+        intervals: dict[ProbeQuestion, float] = {}
+        for level in self.spec.levels:
+            if level.recover is not None and level.recover.probe is not None:
+                for question in probe_question(namespace, level).values():
+                    seconds = level.recover.probe.interval
+                    intervals[question] = min(seconds, intervals.get(question, seconds))
+        return intervals
 
 
 @dataclass(slots=True)

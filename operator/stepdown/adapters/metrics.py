@@ -52,3 +52,4 @@ class Metrics:
                 gauge.remove(namespace, name)
             except KeyError:
                 continue
+        self.transitions.remove_by_labels({"namespace": namespace, "name": name})

@@ -10,21 +10,23 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stepdown.adapters.metrics import Metrics
 from stepdown.controller.preparing import prepare
-from stepdown.controller.schedule import PENDING_INTERVAL, DueTimes, Phase, on_grid
+from stepdown.controller.schedule import DueTimes
+from stepdown.controller.watched import Watched
 from stepdown.cycle import Cycle, label, status_of
 from stepdown.engine.observation import Missing, Observation
+from stepdown.engine.questions import ProbeQuestion, Question
 from stepdown.ports import Conflict, Observer, Policy, Refused, Unknown
-from stepdown.prepared import Memory, Prepared, Problems, questions
+from stepdown.prepared import Problems
 
 log = logging.getLogger("stepdown.evaluator")
 
-BUDGET_SECONDS = 300.0
-"""How often error budgets over whole windows are asked."""
+OBSERVE_SECONDS = 75.0
+"""Longest time for a batch's answers: an endpoint's time-outs, at most 60 s, and some more."""
 
 TICK_SECONDS = 30.0
 """Longest tick: some calls of at most five seconds each."""
@@ -35,35 +37,25 @@ COALESCE_SECONDS = 0.02
 SIDE_BY_SIDE = 16
 """Ticks under way at once."""
 
-TURN_SECONDS = 90.0
-"""Longest turn of a policy: its endpoint's time-outs, at most 60 s, and its tick."""
+PATIENCE_SECONDS = 30.0
+"""How long answers may wait for their tick; later they are asked again."""
+
+TURN_SECONDS = OBSERVE_SECONDS + TICK_SECONDS + 5.0
+"""Longest turn of a policy: its answers, its tick, and a look at what is stored."""
 
 
-@dataclass(slots=True)
-class Watched:
-    """One policy under watch."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A policy that is due, with what it asks."""
 
-    policy: Policy
-    prepared: Prepared | None
-    problems: Problems
-    memory: Memory = field(default_factory=Memory)
-    phase: Phase = field(default_factory=Phase)
-    evaluated: float = field(default_factory=time.monotonic)
-    budgets_at: float = float("-inf")
-    moved_at: float = 0.0
-    busy: bool = False
-    retries: int = 0
-    again: bool = False
+    watched: Watched
+    asked: Mapping[str, Question]
 
     @property
-    def interval(self) -> float:
-        """Seconds between evaluations."""
-        return self.prepared.spec.interval if self.prepared is not None else 15.0
-
-    @property
-    def endpoint(self) -> str:
-        """What its batch is grouped by."""
-        return self.prepared.spec.metrics_endpoint if self.prepared is not None else ""
+    def batch(self) -> tuple[str, str]:
+        """Who is observed together: those of an endpoint, and who asks pods directly alone, for pods may be slow."""
+        probes = any(isinstance(question, ProbeQuestion) for question in self.asked.values())
+        return self.watched.endpoint, self.watched.key if probes else ""
 
 
 class Evaluator:
@@ -95,7 +87,7 @@ class Evaluator:
         known = self._watched.get(key)
         if gone:
             if known is not None and known.policy.uid == policy.uid:
-                self._forget(key, policy)
+                self._forget(known)
             return
         if known is not None and known.policy.uid == policy.uid:
             if int(policy.resource_version) <= int(known.policy.resource_version):
@@ -104,6 +96,7 @@ class Evaluator:
             known.policy = policy
             if edited:
                 known.prepared, known.problems = prepare(policy)
+                known.budgets_at = float("-inf")
                 self._schedule(key, 0.0)
             return
         prepared, problems = prepare(policy)
@@ -112,11 +105,14 @@ class Evaluator:
         self._cycle.claims.note(key, status.ledger if status is not None else [])
         self._schedule(key, 0.0)
 
-    def _forget(self, key: str, policy: Policy) -> None:
-        del self._watched[key]
-        self._due.remove(key)
-        self._cycle.claims.note(key, [])
-        self._metrics.forget(policy.namespace, policy.name)
+    def _forget(self, watched: Watched) -> None:
+        """Leaves nothing of a policy that is gone; its tick, if one is under way, does so again when it ends."""
+        if self._watched.get(watched.key) is watched:
+            del self._watched[watched.key]
+            self._due.remove(watched.key)
+        if watched.key not in self._watched:
+            self._cycle.claims.note(watched.key, [])
+            self._metrics.forget(watched.policy.namespace, watched.policy.name)
 
     def _schedule(self, key: str, seconds: float) -> None:
         """Makes a policy due in some seconds. Due times are monotonic: a wall clock that is set moves none."""
@@ -135,7 +131,7 @@ class Evaluator:
         stuck stops this.
         """
         now = time.monotonic()
-        overdue = min((w.evaluated + 3 * w.interval for w in self._watched.values()), default=now)
+        overdue = min((w.evaluated + 3 * w.interval for w in list(self._watched.values())), default=now)
         return now < max(overdue, self._moved) + TURN_SECONDS
 
     def _oldest(self) -> float:
@@ -151,13 +147,14 @@ class Evaluator:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 continue
-            batches: dict[str, list[str]] = {}
+            batches: dict[tuple[str, str], list[_Look]] = {}
             for key in self._due.pop(time.monotonic() + COALESCE_SECONDS):
                 watched = self._watched[key]
                 watched.busy = True
-                batches.setdefault(watched.endpoint, []).append(key)
-            for keys in batches.values():
-                task = asyncio.create_task(self._batch(keys))
+                look = _Look(watched, watched.due_questions(time.monotonic()))
+                batches.setdefault(look.batch, []).append(look)
+            for looks in batches.values():
+                task = asyncio.create_task(self._batch(looks))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -170,45 +167,77 @@ class Evaluator:
             for task in left:
                 task.cancel()
 
-    async def _batch(self, keys: list[str]) -> None:
+    async def _batch(self, looks: list[_Look]) -> None:
         started = time.monotonic()
-        asked: dict[str, dict[str, Any]] = {}
-        for key in keys:
-            watched = self._watched.get(key)
-            if watched is not None and watched.prepared is not None and not watched.policy.deleting:
-                with_budgets = started - watched.budgets_at >= BUDGET_SECONDS
-                watched.budgets_at = started if with_budgets else watched.budgets_at
-                asked[key] = questions(watched.policy, watched.prepared, with_budgets=with_budgets)
-        every = {question for named in asked.values() for question in named.values()}
-        try:
-            answers = await self._observer.observe(every, time.time()) if every else {}
-        except Exception as error:
-            log.exception("observing failed")
-            answers = {q: Observation(missing=Missing.ERROR, detail=type(error).__name__) for q in every}
-        nothing = Observation(missing=Missing.ERROR, detail="not answered")
-        await asyncio.gather(
-            *(self._tick(key, {n: answers.get(q, nothing) for n, q in asked.get(key, {}).items()}) for key in keys)
-        )
+        answers = await self._observe({question for look in looks for question in look.asked.values()})
+        seen_at = time.monotonic()
+        await asyncio.gather(*(self._tick(look, answers, seen_at) for look in looks))
         self._metrics.evaluation_seconds.observe(time.monotonic() - started)
 
-    async def _tick(self, key: str, observations: dict[str, Observation]) -> None:
-        watched = self._watched.get(key)
-        if watched is None:
-            return
+    async def _observe(self, every: set[Question]) -> Mapping[Question, Observation]:
+        """An answer to each question, whatever the observer does."""
+        answers: Mapping[Question, Observation] = {}
+        why = "not answered"
+        try:
+            async with asyncio.timeout(OBSERVE_SECONDS):
+                answers = await self._observer.observe(every, time.time()) if every else {}
+        except TimeoutError:
+            why = f"no answer within {OBSERVE_SECONDS:.0f} s"
+        except Exception as error:
+            log.exception("observing failed")
+            why = type(error).__name__
+        nothing = Observation(missing=Missing.ERROR, detail=why)
+        return {question: answers.get(question, nothing) for question in every}
+
+    async def _tick(self, look: _Look, answers: Mapping[Question, Observation], seen_at: float) -> None:
+        watched = look.watched
+        observations: dict[str, Observation] | None = None
         retry = False
         try:
             async with self._slots:
+                if self._stopping or self._watched.get(watched.key) is not watched:
+                    return
+                if time.monotonic() - seen_at <= PATIENCE_SECONDS:
+                    observations = watched.observations(look.asked, answers, seen_at)
+                if observations is None:
+                    watched.again = True
+                    return
                 retry = await self._tick_once(watched, observations)
+                watched.evaluated = time.monotonic()
         except Exception as error:
-            log.exception("a tick failed", extra={"policy": key})
+            log.exception("a tick failed", extra={"policy": watched.key})
             self._metrics.failures.labels(type(error).__name__).inc()
+            watched.evaluated = time.monotonic()
         finally:
-            watched.busy = False
-            watched.evaluated = self._moved = time.monotonic()
-            if self._watched.get(key) is watched and not self._stopping:
-                again, watched.again = watched.again, False
-                due_in = 0.0 if again else self._next(watched, observations, retry=retry) - time.time()
-                self._schedule(key, due_in)
+            self._done(watched, observations or {}, retry=retry)
+
+    def _done(self, watched: Watched, observations: Mapping[str, Observation], *, retry: bool) -> None:
+        """After its turn a policy is due again, or gone."""
+        watched.busy = False
+        self._moved = time.monotonic()
+        metadata = watched.policy.raw["metadata"]
+        ended = watched.policy.deleting and not metadata.get("finalizers")
+        if ended or self._watched.get(watched.key) is not watched:
+            self._forget(watched)
+        elif not self._stopping:
+            due_in = 0.0 if watched.again else self._next(watched, observations, retry=retry)
+            watched.again = False
+            self._schedule(watched.key, due_in)
+
+    def _next(self, watched: Watched, observations: Mapping[str, Observation], *, retry: bool) -> float:
+        """Seconds until a policy is looked at again; never none."""
+        memory = watched.memory
+        troubled = bool(memory.issues or memory.rejected or self._endpoint_problems(watched))
+        try:
+            return watched.next_look(observations, retry=retry, troubled=troubled) - time.time()
+        except Exception:
+            log.exception("it can't be told when a policy is due", extra={"policy": watched.key})
+            return watched.interval
+
+    def _endpoint_problems(self, watched: Watched) -> Problems:
+        if watched.prepared is None or not watched.prepared.needs_endpoint:
+            return ()
+        return self._allowed(watched.policy.namespace, watched.prepared.spec.metrics_endpoint)
 
     async def _tick_once(self, watched: Watched, observations: dict[str, Observation]) -> bool:
         """One tick; whether it must be looked at again soon."""
@@ -216,9 +245,8 @@ class Evaluator:
         prepared, policy = watched.prepared, watched.policy
         problems = watched.problems
         if prepared is not None:
-            endpoint = self._allowed(policy.namespace, prepared.spec.metrics_endpoint)
-            problems = prepared.problems + endpoint
-            prepared = Prepared(prepared.spec, prepared.ladder, prepared.questions, problems)
+            problems = prepared.problems + self._endpoint_problems(watched)
+            prepared = replace(prepared, problems=problems)
         try:
             async with asyncio.timeout(TICK_SECONDS):
                 after = await self._cycle.tick(policy, prepared, observations, watched.memory, time.time(), problems)
@@ -237,15 +265,14 @@ class Evaluator:
 
     async def _look_again(self, watched: Watched) -> None:
         """What is stored now is not what was thought: a write of ours without an answer, or somebody else's."""
-        key, policy = label(watched.policy), watched.policy
         try:
-            found = await self._cycle.journal.load(policy)
+            found = await self._cycle.journal.load(watched.policy)
         except (Refused, Unknown):
             return
         if found is not None:
             self.feed(found.raw, gone=False)
-        elif self._watched.get(key) is watched:
-            self._forget(key, policy)
+        else:
+            self._forget(watched)
 
     def _measure(self, watched: Watched, policy: Policy) -> None:
         status = policy.raw.get("status") or {}
@@ -256,22 +283,6 @@ class Evaluator:
         if moved_at != watched.moved_at and status.get("history"):
             self._metrics.transitions.labels(policy.namespace, policy.name, status["history"][-1]["reason"]).inc()
         watched.moved_at = moved_at
-
-    def _next(self, watched: Watched, observations: Mapping[str, Observation], *, retry: bool) -> float:
-        now = time.time()
-        interval = watched.interval
-        status = watched.policy.raw.get("status") or {}
-        watched.retries = min(watched.retries + 1, 10) if retry else 0
-        if retry or watched.policy.deleting:
-            return now + min(PENDING_INTERVAL * 2.0 ** max(0, watched.retries - 1), max(interval, PENDING_INTERVAL))
-        state = status.get("state") or {}
-        pending = any(not b.get("firing") for b in (state.get("breaches") or {}).values()) or "deeperSince" in state
-        soon = pending or "healthySince" in state or bool(watched.memory.issues or watched.memory.rejected)
-        if soon or status.get("ledger"):
-            interval = min(interval, PENDING_INTERVAL)
-        watched.phase.see(max((o.sampled for o in observations.values() if o.sampled is not None), default=None))
-        expected = watched.phase.next_after(now, interval)
-        return expected if expected is not None else on_grid(now, interval)
 
 
 def _moved_at(policy: Policy) -> float:

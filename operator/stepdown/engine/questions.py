@@ -84,7 +84,7 @@ def budget_questions(namespace: str, spec: PolicySpec) -> dict[str, Question]:
     return {f"budget:{o.name}": _of_objective(namespace, spec, o, o.window) for o in spec.objectives}
 
 
-def probe_question(namespace: str, level: Level) -> dict[str, Question]:
+def probe_question(namespace: str, level: Level) -> dict[str, ProbeQuestion]:
     """The question of a level's own probe, where it has one."""
     if level.recover is None or level.recover.probe is None:
         return {}
