@@ -56,6 +56,7 @@ lock: ## Pin the newest allowed dependencies, with hashes
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
 	@$(UV_COMPILE) --upgrade pyproject.toml --output-file requirements/run.txt
 	@$(UV_COMPILE) --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) --upgrade --group build --output-file requirements/build.txt
 
 clean: ## Remove .venv and caches of this clone
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -116,6 +116,7 @@ class Cycle:
         tick.undone = plan.undone(tick.decision.level)
         waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
         memory.issues = plan.issues + plan.conflicts + plan.unready(tick.undone | waiting)
+        memory.issues += plan.silent(tick.decision.level) if tick.is_acting else []
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
 
     async def _apply(self, tick: Tick) -> None:

@@ -85,6 +85,8 @@ def report_of(tick: Tick) -> Report:
         restoring=not tick.is_suspended and any((target_of(e), e.path) not in tick.wanted for e in ledger),
         contested=contested_of(tick.status, tick.contested),
         budgets=_budgets(tick),
+        severity=str(tick.prepared.spec.levels[reached].severity or ""),
+        expired_override=_expired_override(tick),
     )
 
 
@@ -149,3 +151,10 @@ def _budgets(tick: Tick) -> dict[str, float]:
         if seen is not None and seen.value is not None:
             left[objective.name] = 1 - seen.value / (1 - objective.target)
     return left
+
+
+def _expired_override(tick: Tick) -> str:
+    ladder = tick.prepared.ladder
+    if ladder.override is None or tick.now < ladder.override_until:
+        return ""
+    return tick.name(ladder.override)

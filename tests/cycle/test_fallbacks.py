@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+import pytest
+
 from cycle.world import SPEC, World, deployment
 
 
@@ -72,3 +74,20 @@ def test_a_level_above_whose_fallback_cannot_answer_is_named_and_not_said_to_be_
     assert world.level == "full"
     assert condition(world, "Ready") == ("False", "FallbackNotReady")
     assert "level core-only: route: Deployment empty has 0 ready pods" in message(world, "Ready")
+
+
+@pytest.mark.row(43)
+def test_row_43_a_fallback_that_dies_after_the_swap_is_said_and_traffic_stays():
+    world = World()
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    assert condition(world, "Ready") == ("True", "Watching")
+    world.sandbox.edit("Pod", "shop-static-1", lambda p: p["status"]["conditions"][0].update(status="False"))
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    assert world.level == "static"
+    assert condition(world, "Ready") == ("False", "FallbackNotReady")
+    assert "level static: route: Deployment shop-static has 0 ready pods (needs 1)" in message(world, "Ready")
+    world.sandbox.edit("Pod", "shop-static-1", lambda p: p["status"]["conditions"][0].update(status="True"))
+    world.ticks(2)
+    assert condition(world, "Ready") == ("True", "Watching")

@@ -3,6 +3,7 @@
 import pytest
 
 from cycle.world import SPEC, World, objects
+from stepdown.api.model import format_timestamp
 from stepdown.engine.observation import Missing
 
 
@@ -167,3 +168,27 @@ def test_a_new_level_shows_the_numbers_that_led_to_it():
     world.values["load"] = 0.99
     world.ticks(2)
     assert world.status["summary"]["why"] == "load 97%>80%"
+
+
+def message(world: World, kind: str) -> str:
+    return str(next(c["message"] for c in world.status["conditions"] if c["type"] == kind))
+
+
+def test_the_severity_of_the_level_is_said_with_it():
+    spec = {**SPEC, "levels": [dict(level) for level in SPEC["levels"]]}
+    spec["levels"][1]["severity"] = "P2"
+    world = World(spec)
+    world.values["load"] = 0.92
+    world.ticks(1)
+    assert message(world, "Degraded") == "at core-only (P2): load 92%>80%: down to core-only"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(3600, "pinned to core-only: trying"), (-3600, "the override to core-only")]
+)
+def test_an_override_is_said_while_it_holds_and_when_it_is_over(seconds, said):
+    until = format_timestamp(1_000_000.0 + seconds)
+    world = World({**SPEC, "override": {"level": "core-only", "reason": "trying", "until": until}})
+    world.ticks(2)
+    assert message(world, "Held").startswith(said)
+    assert world.level == ("core-only" if seconds > 0 else "full")

@@ -80,6 +80,21 @@ class Plan:
             if found is not None
         ]
 
+    def silent(self, place: int) -> list[tuple[Problem, str, int]]:
+        """The fallbacks that traffic is at, at a level, and that can't answer any more, as `issues` are.
+
+        Nothing is moved for it: nobody knows that where the traffic came from fares better.
+        """
+        last: dict[FieldKey, tuple[int, Translation]] = {}
+        for level in range(place + 1):
+            for made in self._routes[level]:
+                last |= {(c.target, c.path): (level, made) for c in made.changes if self._is_made(c)}
+        return [
+            (made.unready.problem, f"level {self._names[level]}: {made.unready.message}", level)
+            for level, made in last.values()
+            if made.unready is not None
+        ]
+
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered because its fallback is missing or couldn't answer."""
         return any(t.issues or self._unready(t) is not None for t in self._routes[place])

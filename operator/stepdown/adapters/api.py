@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -74,6 +75,8 @@ class Api:
         settings.retries = None  # 0 would mean: for ever
         settings.connection_pool_maxsize = _CONNECTIONS
         named = kubeconfig or os.environ.get("KUBECONFIG")
+        if named and not _is_there(named):
+            raise NoCluster(f"no cluster by {named}: there is no such file; set KUBECONFIG to one, or run in a pod")
         in_pod = not named and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
 
         async def load() -> None:
@@ -151,6 +154,11 @@ class Api:
         if self._reload is not None and now - self._reloaded >= RELOAD_SECONDS:
             self._reloaded = now
             await self._reload()
+
+
+def _is_there(paths: str) -> bool:
+    """Whether one of the files of a KUBECONFIG is there."""
+    return any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
 
 
 def _refusal(status: int, data: bytes, retry_after: str | None) -> Exception:

@@ -31,7 +31,10 @@ WHY_MAX = 48
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is true of a policy after a tick; names are level names."""
+    """What is true of a policy after a tick; names are level names.
+
+    `severity` is that of the level reached, `expired_override` the level of an override whose time is over.
+    """
 
     generation: int
     now: float
@@ -47,6 +50,8 @@ class Report:
     restoring: bool
     contested: Sequence[str]
     budgets: Mapping[str, float]
+    severity: str = ""
+    expired_override: str = ""
 
 
 def render(before: PolicyStatus, report: Report) -> PolicyStatus:
@@ -124,6 +129,20 @@ def _why(report: Report) -> str:
     return "" if report.decision.reason is Reason.STEADY else str(report.decision.reason)
 
 
+_PRESENT = "every signal has a value, or had one within three intervals"
+
+
+def _degraded_text(report: Report, why: str) -> str:
+    severity = f" ({report.severity})" if report.severity else ""
+    return f"at {report.reached}{severity}: {why}"
+
+
+def _free_text(report: Report) -> str:
+    if not report.expired_override:
+        return ""
+    return f"the override to {report.expired_override} is over, so the signals decide: remove it or give it a new until"
+
+
 def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
     decision = report.decision
     problem = report.problems[0] if report.problems else None
@@ -156,15 +175,20 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
             "Degraded",
             not report.is_full,
             "BelowFull" if not report.is_full else "Full",
-            f"at {report.reached}: {why}" if not report.is_full else "at full service",
+            _degraded_text(report, why) if not report.is_full else "at full service",
         ),
         (
             "MetricsAvailable",
             not report.missing,
             "Missing" if report.missing else "Present",
-            f"{missing}; the level is held until data is back" if missing else "every signal has a value",
+            f"{missing}; the level is held until data is back" if missing else _PRESENT,
         ),
-        ("Held", held, decision.reason if held and decision else "FollowingSignals", why if held else ""),
+        (
+            "Held",
+            held,
+            decision.reason if held and decision else "FollowingSignals",
+            why if held else _free_text(report),
+        ),
         (
             "Contested",
             bool(report.contested),
