@@ -1,12 +1,16 @@
-"""What pods say: how many are ready, and how they answer when asked directly."""
+"""What pods say: how many are ready, and how they answer when asked directly.
+
+Pods belong to tenants, so an answer is as little trusted as anybody's: no redirects, no proxies, a cap on its length,
+and one deadline from the connection to the last byte, which a drip of single bytes doesn't move.
+"""
 
 import asyncio
+import contextlib
 import ipaddress
-import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-import requests
+import aiohttp
 
 from stepdown.actions.route import is_ready, selected
 from stepdown.engine.fields import Ref
@@ -15,6 +19,9 @@ from stepdown.engine.questions import PodsQuestion, ProbeQuestion
 from stepdown.ports import Cluster, Refused, Unknown
 
 BODY_MAX = 65_536
+
+PODS_AT_ONCE = 16
+"""Pods of one workload that are asked side by side."""
 
 
 class PodsObserver:
@@ -50,12 +57,35 @@ class PodsObserver:
             return Observation(value=min(1.0, len(ready) / desired), sampled=None)
         if not ready:
             return Observation(value=0.0, detail=f"{question.kind} {question.name} has no ready pod")
-        results = await asyncio.gather(*(asyncio.to_thread(_ask, pod, question) for pod in ready))
-        wrong = [text for text in results if text]
-        return Observation(value=0.0 if wrong else 1.0, detail=wrong[0] if wrong else "")
+        wrong = await _first_wrong(ready, question)
+        return Observation(value=0.0 if wrong else 1.0, detail=wrong)
 
 
-def _ask(pod: dict[str, Any], question: ProbeQuestion) -> str:
+async def _first_wrong(pods: Sequence[dict[str, Any]], question: ProbeQuestion) -> str:
+    """What the first pod that doesn't answer well did instead; the others are not waited for. Nothing if all do."""
+    slots = asyncio.Semaphore(PODS_AT_ONCE)
+
+    async def ask(session: aiohttp.ClientSession, pod: dict[str, Any]) -> str:
+        async with slots:
+            return await _ask(session, pod, question)
+
+    connector = aiohttp.TCPConnector(limit=PODS_AT_ONCE, force_close=True)
+    async with aiohttp.ClientSession(
+        connector=connector, auto_decompress=False, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        asking = [asyncio.create_task(ask(session, pod)) for pod in pods]
+        try:
+            for answer in asyncio.as_completed(asking):
+                if wrong := await answer:
+                    return wrong
+            return ""
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def _ask(session: aiohttp.ClientSession, pod: dict[str, Any], question: ProbeQuestion) -> str:
     """Nothing when the pod answers 2xx in time, else what it did instead."""
     name = str(pod["metadata"]["name"])
     address = str(pod.get("status", {}).get("podIP", ""))
@@ -64,32 +94,40 @@ def _ask(pod: dict[str, Any], question: ProbeQuestion) -> str:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return f"{name} has no address"
-    if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified:
+    if _is_never_asked(parsed):
         return f"{name} has the address {address}, which is never asked"
     if port is None:
         return f"{name} declares no port; name one in probe.http.port"
     host = f"[{address}]" if parsed.version == 6 else address
-    deadline = time.monotonic() + question.timeout
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            with session.get(
-                f"http://{host}:{port}{question.path}",
-                timeout=question.timeout,
-                allow_redirects=False,
-                stream=True,
-                headers={"User-Agent": "stepdown-probe", "Accept-Encoding": "identity"},
-            ) as answer:
-                size = 0
-                for chunk in answer.iter_content(8192):
-                    size += len(chunk)
-                    if size > BODY_MAX or time.monotonic() > deadline:
-                        break
-                if time.monotonic() > deadline:
-                    return f"{name} took longer than {question.timeout:g} s"
-                return "" if 200 <= answer.status_code < 300 else f"{name} answers {answer.status_code}"
-        except requests.RequestException as error:
-            return f"{name}: {type(error).__name__}"
+    try:
+        async with asyncio.timeout(question.timeout):
+            status = await _status(session, f"http://{host}:{port}{question.path}")
+    except TimeoutError:
+        return f"{name} took longer than {question.timeout:g} s"
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        return f"{name}: {type(error).__name__}"
+    return "" if 200 <= status < 300 else f"{name} answers {status}"
+
+
+def _is_never_asked(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether an address can't be a pod's own: what it reached would be the operator's, or the machine's."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is not None:
+        return True
+    return address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
+
+
+async def _status(session: aiohttp.ClientSession, url: str) -> int:
+    """The status of an answer, after its body has come or has grown too long."""
+    headers = {"User-Agent": "stepdown-probe", "Accept-Encoding": "identity"}
+    async with session.get(url, allow_redirects=False, headers=headers) as answer:
+        size = 0
+        with contextlib.suppress(aiohttp.EofStream):
+            async for chunk in answer.content.iter_any():
+                size += len(chunk)
+                if size > BODY_MAX:
+                    break
+        return answer.status
 
 
 def _first_port(pod: dict[str, Any]) -> int | None:
