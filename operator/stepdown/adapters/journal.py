@@ -7,6 +7,7 @@ in the background from a bounded queue; they are never worth a delay or a failur
 import asyncio
 import logging
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +24,16 @@ log = logging.getLogger("stepdown.journal")
 QUEUE_MAX = 500
 REPEAT_SECONDS = 600.0
 MESSAGE_MAX = 1024
+STEM_MAX = 200
+
+
+@dataclass(slots=True)
+class _Written:
+    """An Event that is there, since when (monotonic seconds), and how often it was told."""
+
+    since: float
+    name: str
+    count: int = 1
 
 
 class KubernetesJournal:
@@ -32,7 +43,7 @@ class KubernetesJournal:
         self._api = api
         self._identity = identity
         self._queue: asyncio.Queue[tuple[Object, str]] = asyncio.Queue(QUEUE_MAX)
-        self._written: dict[str, tuple[float, int]] = {}
+        self._written: dict[str, _Written] = {}
 
     async def load(self, policy: Policy) -> Policy | None:
         """See ports.Journal."""
@@ -100,24 +111,25 @@ class KubernetesJournal:
                 await self._write(body, key)
             except (Refused, Unknown) as error:
                 log.debug("an Event could not be written: %s", error)
+            except Exception:
+                log.exception("an Event could not be written")
 
     async def _write(self, body: Object, key: str) -> None:
         now = time.monotonic()
         namespace = body["metadata"]["namespace"]
         path = f"/api/v1/namespaces/{namespace}/events"
         known = self._written.get(key)
-        if known is not None and now - known[0] < REPEAT_SECONDS:
-            count = known[1] + 1
-            self._written[key] = (known[0], count)
+        if known is not None and now - known.since < REPEAT_SECONDS:
+            known.count += 1
             patch = [
-                {"op": "add", "path": "/count", "value": count},
+                {"op": "add", "path": "/count", "value": known.count},
                 {"op": "add", "path": "/lastTimestamp", "value": body["lastTimestamp"]},
             ]
-            await self._api.patch(f"{path}/{body['metadata']['name']}", patch)
+            await self._api.patch(f"{path}/{known.name}", patch)
             return
-        self._written = {k: v for k, v in self._written.items() if now - v[0] < REPEAT_SECONDS}
-        self._written[key] = (now, 1)
+        self._written = {k: v for k, v in self._written.items() if now - v.since < REPEAT_SECONDS}
         await self._api.post(path, body)
+        self._written[key] = _Written(now, body["metadata"]["name"])
 
     def _body(self, reference: Object, reason: str, message: str, *, warning: bool) -> Object:
         now = format_timestamp(time.time())
@@ -127,7 +139,7 @@ class KubernetesJournal:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": f"{reference['name'][:200]}.{digest}", "namespace": reference["namespace"]},
+            "metadata": {"name": f"{_stem(reference['name'])}.{digest}", "namespace": reference["namespace"]},
             "involvedObject": reference,
             "reason": reason,
             "message": message,
@@ -139,6 +151,11 @@ class KubernetesJournal:
             "lastTimestamp": now,
             "count": 1,
         }
+
+
+def _stem(name: str) -> str:
+    """The start of an Event's name: a part of a name may end where an object's can't."""
+    return name[:STEM_MAX].rstrip("-.")
 
 
 def _tests(policy: Policy) -> JsonPatch:
