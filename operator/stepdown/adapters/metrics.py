@@ -45,6 +45,13 @@ class Metrics:
             if seen.missing is not None:
                 self.missing.labels(str(seen.missing)).inc()
 
+    def stand_by(self) -> None:
+        """Who doesn't lead knows nothing of the policies, and says nothing of them."""
+        self.leader.set(0)
+        self.evaluation_age.set_function(lambda: 0.0)
+        for series in (self.level, self.ready, self.transitions):
+            series.clear()
+
     def forget(self, namespace: str, name: str) -> None:
         """A deleted policy leaves no series behind."""
         for gauge in (self.level, self.ready):

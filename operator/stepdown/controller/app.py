@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,16 +31,32 @@ from stepdown.controller.feeder import Feeder
 from stepdown.controller.lease import Lease
 from stepdown.controller.server import Server
 from stepdown.cycle import Cycle
-from stepdown.ports import Object, Refused, Unknown
+from stepdown.ports import Refused, Unknown
 from stepdown.prepared import Claims
 
 log = logging.getLogger("stepdown.app")
+
+See = Callable[[str, Mapping[str, Any], bool], None]
+"""Told the plural of a kind, an object, and whether it is gone."""
+
+Known = Callable[[str, str | None], list[Mapping[str, Any]]]
+"""The objects of a kind, in a namespace or in all, that were seen and not seen to be gone."""
 
 RETRY_SECONDS = 3.0
 """Pause before something that is needed at the start is looked for again."""
 
 PAGE = "500"
 """Objects in one page of a list."""
+
+RELIST_SECONDS = 300.0
+"""How often everything is listed again. A watch may miss an end or an edit: kopf emits no end of what was gone when
+it lists anew, and stays away for as long as a busy server says, be it a day."""
+
+REST_MAX = 60.0
+"""Longest pause after a leadership that ended by an error of ours; the first is RETRY_SECONDS."""
+
+RELEASE_SECONDS = 0.9
+"""Longest time for letting the lease go; with the evaluator's patience it is less than two seconds."""
 
 STARVED_SECONDS = 30.0
 """The loop is dead when nothing of it has run for so long."""
@@ -80,6 +96,7 @@ class Operator:
         self._metrics = Metrics()
         self._beat = time.monotonic()
         self._evaluator: Evaluator | None = None
+        self._failures = 0
         api.guard = self._lease.guard
         api.on_write = lambda resource: self._metrics.writes.labels(resource).inc()
 
@@ -104,14 +121,33 @@ class Operator:
         holding = asyncio.create_task(self._lease.hold())
         working = asyncio.create_task(self._work(epoch))
         self._metrics.leader.set(1)
+        started = time.monotonic()
         try:
             await self._first(holding, working)
-            if working.done() and not working.cancelled() and (error := working.exception()) is not None:
-                log.error("the evaluator ended", exc_info=error)
         finally:
-            self._metrics.leader.set(0)
-            await self._lease.release()
+            self._metrics.stand_by()
+            await self._release()
             log.info("not leading any more")
+        errors = [error for task in (holding, working) if (error := _error_of(task)) is not None]
+        for error in errors:
+            log.error("the leadership ended by an error", exc_info=error)
+        if errors:
+            self._failures = self._failures + 1 if time.monotonic() - started < REST_MAX else 1
+            await self._rest(min(REST_MAX, RETRY_SECONDS * 2.0 ** (self._failures - 1)))
+
+    async def _release(self) -> None:
+        """The next one leads at once; where the API server doesn't answer, after the lease's duration."""
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._lease.release()
+        except TimeoutError:
+            log.warning("the lease could not be released within %g s", RELEASE_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        """Leaves the lead to others for a while, so that what fails at once isn't begun at once again."""
+        log.warning("the lead is left to others for %g s", seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
 
     async def _work(self, epoch: int) -> None:
         """Watches, evaluates and tells, until it is cancelled."""
@@ -126,9 +162,10 @@ class Operator:
         )
         evaluator = Evaluator(Cycle(cluster, journal, Claims(), epoch), endpoints, self._metrics, endpoints.problems)
         see = partial(_see, evaluator, endpoints)
-        await self._fill(see)
+        known = partial(_known, evaluator, endpoints)
+        await self._fill(see, known)
         feeder = Feeder(self._config.namespaces, partial(_hand_over, asyncio.get_running_loop(), see))
-        telling = asyncio.create_task(journal.run())
+        aside = [asyncio.create_task(journal.run()), asyncio.create_task(self._fill_again(see, known))]
         self._evaluator = evaluator
         feeder.start()
         try:
@@ -137,29 +174,48 @@ class Operator:
             feeder.stop()
             self._evaluator = None
             await evaluator.stop()
-            telling.cancel()
+            for task in aside:
+                task.cancel()
             endpoints.close()
 
-    async def _fill(self, see: partial[None]) -> None:
-        """Everything is seen once before anything is evaluated: which fields are held is known only from all."""
-        namespaces: list[str] | list[None] = self._config.namespaces or [None]
-        lists = [("namespaces", object_path("", "Namespace")), ("metricsendpoints", endpoints_path())]
-        lists += [("degradationpolicies", policies_path(namespace)) for namespace in namespaces]
-        for plural, path in lists:
-            for obj in await self._list(plural, path):
-                see(plural, obj, False)
+    async def _fill_again(self, see: See, known: Known) -> None:
+        while True:
+            await asyncio.sleep(RELIST_SECONDS)
+            try:
+                await self._fill(see, known)
+            except Exception:
+                log.exception("what there is could not be listed again")
 
-    async def _list(self, plural: str, path: str) -> list[Object]:
+    async def _fill(self, see: See, known: Known) -> None:
+        """Everything is seen once before anything is evaluated: which fields are held is known only from all.
+
+        What was known before the list was asked for, and isn't in it, is gone.
+        """
+        namespaces: list[str] | list[None] = self._config.namespaces or [None]
+        lists: list[tuple[str, str | None, str]]
+        lists = [("namespaces", None, object_path("", "Namespace")), ("metricsendpoints", None, endpoints_path())]
+        lists += [("degradationpolicies", namespace, policies_path(namespace)) for namespace in namespaces]
+        for plural, namespace, path in lists:
+            before = known(plural, namespace)
+            there = await self._list(plural, path, see)
+            for obj in before:
+                if obj["metadata"].get("uid") not in there:
+                    see(plural, obj, True)
+
+    async def _list(self, plural: str, path: str, see: See) -> set[str]:
+        """Sees everything of a list; gives the uids."""
         while True:
             try:
-                found: list[Object] = []
+                uids: set[str] = set()
                 after = ""
                 while True:
                     page = await self._api.get(path, limit=PAGE, **({"continue": after} if after else {}))
-                    found += page.get("items") or []
+                    for obj in page.get("items") or []:
+                        uids.add(str(obj["metadata"]["uid"]))
+                        see(plural, obj, False)
                     after = str(page["metadata"].get("continue") or "")
                     if not after:
-                        return found
+                        return uids
             except Refused as error:
                 log.warning("%s can't be listed: %s; %s", plural, error.message, _cure(error.status))
             except Unknown as error:
@@ -188,18 +244,30 @@ class Operator:
 
 
 def _see(evaluator: Evaluator, endpoints: Endpoints, plural: str, obj: Mapping[str, Any], gone: bool) -> None:
-    match plural:
-        case "namespaces":
-            endpoints.see_namespace(obj, gone=gone)
-        case "metricsendpoints":
-            endpoints.see_endpoint(obj, gone=gone)
-        case _:
-            evaluator.feed(obj, gone=gone)
+    """Never raises: an object that our code fails at must not keep the others from being seen."""
+    try:
+        match plural:
+            case "namespaces":
+                endpoints.see_namespace(obj, gone=gone)
+            case "metricsendpoints":
+                endpoints.see_endpoint(obj, gone=gone)
+            case _:
+                evaluator.feed(obj, gone=gone)
+    except Exception:
+        log.exception("one of %s could not be taken in", plural)
 
 
-def _hand_over(
-    loop: asyncio.AbstractEventLoop, see: partial[None], plural: str, obj: Mapping[str, Any], gone: bool
-) -> None:
+def _known(evaluator: Evaluator, endpoints: Endpoints, plural: str, namespace: str | None) -> list[Mapping[str, Any]]:
+    if plural == "degradationpolicies":
+        return evaluator.known(namespace)
+    return endpoints.known(plural)
+
+
+def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, see: See, plural: str, obj: Mapping[str, Any], gone: bool) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended, and so has everything that could be told
         loop.call_soon_threadsafe(see, plural, obj, gone)
 

@@ -69,15 +69,18 @@ class Endpoints:
         self._on_request = on_request
         self._specs: dict[str, EndpointSpec | str] = {} if default is None else {DEFAULT: default}
         self._labels: dict[str, dict[str, str]] = {}
+        self._seen: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._ready: dict[str, _Ready] = {}
 
     def see_endpoint(self, obj: Mapping[str, Any], *, gone: bool) -> None:
         """A MetricsEndpoint was seen, or seen to be gone; one that is called `default` changes nothing."""
         name = str(obj["metadata"]["name"])
-        if name == DEFAULT:
+        if name == DEFAULT or not self._is_news("metricsendpoints", obj, gone=gone):
             return
         if gone:
             self._specs.pop(name, None)
+            if (ready := self._ready.pop(name, None)) is not None:
+                ready.observer.close()
             return
         try:
             self._specs[name] = parse_endpoint(dict(obj))
@@ -87,10 +90,33 @@ class Endpoints:
     def see_namespace(self, obj: Mapping[str, Any], *, gone: bool) -> None:
         """A Namespace was seen, or seen to be gone."""
         name = str(obj["metadata"]["name"])
+        if not self._is_news("namespaces", obj, gone=gone):
+            return
         if gone:
             self._labels.pop(name, None)
         else:
             self._labels[name] = dict(obj["metadata"].get("labels") or {})
+
+    def known(self, plural: str) -> list[Mapping[str, Any]]:
+        """Names, uids and versions of the objects of a kind that were seen and not seen to be gone."""
+        return [obj for (kind, _), obj in self._seen.items() if kind == plural]
+
+    def _is_news(self, plural: str, obj: Mapping[str, Any], *, gone: bool) -> bool:
+        """Whether this is not an older view than the one that is known; lists and watches may overtake each other."""
+        metadata = obj["metadata"]
+        key = (plural, str(metadata["name"]))
+        known = self._seen.get(key, {"metadata": {}})["metadata"]
+        is_same = known.get("uid") == metadata.get("uid")
+        if gone:
+            if not is_same:
+                return False
+            self._seen.pop(key, None)
+            return True
+        if is_same and int(metadata.get("resourceVersion", 0)) < int(known.get("resourceVersion", 0)):
+            return False
+        kept = ("name", "uid", "resourceVersion")
+        self._seen[key] = {"metadata": {name: metadata[name] for name in kept if name in metadata}}
+        return True
 
     def problems(self, namespace: str, endpoint: str) -> Problems:
         """What is wrong, if anything, with a namespace's use of an endpoint."""
@@ -153,6 +179,7 @@ class Endpoints:
         if known is not None and known.spec == spec and (spec.auth is None or now - known.read_at < SECRET_SECONDS):
             return known.observer
         secret = await self._secret(spec)
+        known = self._ready.get(name)  # another batch may have made it meanwhile
         if known is not None and known.spec == spec and known.secret == secret:
             known.read_at = now
             return known.observer

@@ -105,6 +105,11 @@ class Evaluator:
         self._cycle.claims.note(key, status.ledger if status is not None else [])
         self._schedule(key, 0.0)
 
+    def known(self, namespace: str | None) -> list[Mapping[str, Any]]:
+        """The policies under watch, in one namespace or in all."""
+        policies = [watched.policy for watched in self._watched.values()]
+        return [policy.raw for policy in policies if namespace in (None, policy.namespace)]
+
     def _forget(self, watched: Watched) -> None:
         """Leaves nothing of a policy that is gone; its tick, if one is under way, does so again when it ends."""
         if self._watched.get(watched.key) is watched:

@@ -49,7 +49,7 @@ class Feeder:
         while not self._stop.is_set():
             try:
                 asyncio.run(self._watch())
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
                 log.warning("watching ended (%s) and is begun again", type(error).__name__)
             self._stop.wait(AGAIN_SECONDS)
 

@@ -14,6 +14,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 CONNECTION_SECONDS = 10
 CONNECTIONS = 32
+POLL_SECONDS = 0.1
+"""How long a stop may take."""
 
 
 class Server:
@@ -75,7 +77,7 @@ class Server:
                 """Nothing: a client that hangs up is no news either."""
 
         self._server = Bounded((host.strip("[]"), int(port)), Handler)
-        threading.Thread(target=self._server.serve_forever, name="server", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), name="server", daemon=True).start()
 
     def stop(self) -> None:
         """Serves no more."""
