@@ -16,6 +16,9 @@ from stepdown.ports import Policy
 from stepdown.prepared import Memory, Prepared, Problems
 from stepdown.writer import Objects
 
+BUDGET_LEAST = -9.99
+"""Least share of an error budget that is shown: a query may give any number, and a text has a bound."""
+
 MISSING_TICKS = 3
 """How many intervals a signal is missing before MetricsAvailable turns False."""
 
@@ -85,6 +88,7 @@ def report_of(tick: Tick) -> Report:
         restoring=not tick.is_suspended and any((target_of(e), e.path) not in tick.wanted for e in ledger),
         contested=contested_of(tick.status, tick.contested),
         budgets=_budgets(tick),
+        objectives=frozenset(objective.name for objective in tick.prepared.spec.objectives),
         severity=str(tick.prepared.spec.levels[reached].severity or ""),
         expired_override=_expired_override(tick),
     )
@@ -107,6 +111,7 @@ def report_of_nothing(policy: Policy, status: PolicyStatus, now: float, problems
         restoring=False,
         contested=contested_of(status, []),
         budgets={},
+        objectives=None,
     )
 
 
@@ -149,7 +154,8 @@ def _budgets(tick: Tick) -> dict[str, float]:
     for objective in tick.prepared.spec.objectives:
         seen = tick.decision.observations.get(f"budget:{objective.name}")
         if seen is not None and seen.value is not None:
-            left[objective.name] = 1 - seen.value / (1 - objective.target)
+            share = 1 - seen.value / (1 - objective.target)
+            left[objective.name] = max(BUDGET_LEAST, min(1.0, share))
     return left
 
 

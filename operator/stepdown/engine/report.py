@@ -50,6 +50,8 @@ class Report:
     restoring: bool
     contested: Sequence[str]
     budgets: Mapping[str, float]
+    objectives: frozenset[str] | None = None
+    """The names of all objectives; None where they can't be told, and what is known is kept."""
     severity: str = ""
     expired_override: str = ""
 
@@ -228,9 +230,8 @@ def _condition(
 
 def _objectives(before: PolicyStatus, report: Report) -> list[ObjectiveStatus]:
     """Budgets by name; those not asked this time keep what is known."""
-    if not report.budgets:
-        return before.objectives
-    known = {objective.name: objective for objective in before.objectives}
+    names = report.objectives
+    known = {o.name: o for o in before.objectives if names is None or o.name in names}
     for name, share in report.budgets.items():
         known[name] = ObjectiveStatus(name=name, budget_left=f"{share * 100:.0f}%")
     return [known[name] for name in sorted(known)]
