@@ -9,6 +9,9 @@ from stepdown.api.endpoint import EndpointSpec
 from stepdown.api.model import Model
 
 
+_PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+
 class LeaseConfig(Model):
     """Leadership. Seconds: a dead leader is replaced after `duration_seconds`."""
 
@@ -24,7 +27,12 @@ class Config(Model):
     lease_namespace: str | None = Field(None, description="Namespace of the Lease. Example: stepdown-system")
     lease: LeaseConfig = Field(default_factory=LeaseConfig, description="Leadership. Example: {name: stepdown}")
     metrics_endpoint: EndpointSpec | None = Field(None, description="The endpoint `default`. Example: {url: http://…}")
-    metrics_address: str = Field("0.0.0.0:8080", description="Where /metrics answers. Example: 0.0.0.0:8080")
+    metrics_address: str = Field(
+        "0.0.0.0:8080",
+        max_length=300,
+        pattern=rf"^[^ ]*:{_PORT}$",
+        description="Where /metrics answers. Example: 0.0.0.0:8080",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least severity. Example: info")
     log_format: str = Field("json", pattern="^(json|text)$", description="json or text. Example: json")
 

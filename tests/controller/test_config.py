@@ -1,0 +1,39 @@
+"""The operator's own configuration is refused with the field and the cure, before anything starts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepdown.controller.config import BadConfig, read_config
+
+
+def read(folder: Path, **fields: Any) -> str:
+    """The metrics address of a configuration with these fields."""
+    file = folder / "config.json"
+    file.write_text(json.dumps(fields))
+    return read_config(file).metrics_address
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "127.0.0.1:0", "[::]:65535", ":9090"])
+def test_a_host_and_a_port_are_an_address(tmp_path: Path, address: str):
+    assert read(tmp_path, metricsAddress=address) == address
+
+
+@pytest.mark.parametrize("address", ["8080", "localhost", "0.0.0.0:99999", "0.0.0.0:-1", "0.0.0.0:http", ""])
+def test_what_is_no_address_is_refused_with_its_field(tmp_path: Path, address: str):
+    with pytest.raises(BadConfig, match="config.json: metricsAddress: .*; correct it in the chart's values"):
+        read(tmp_path, metricsAddress=address)
+
+
+def test_an_unknown_field_is_refused(tmp_path: Path):
+    with pytest.raises(BadConfig, match="metricAddress"):
+        read(tmp_path, metricAddress="0.0.0.0:8080")
+
+
+def test_a_file_that_is_no_json_is_refused(tmp_path: Path):
+    file = tmp_path / "config.json"
+    file.write_text("metricsAddress: 0.0.0.0:8080")
+    with pytest.raises(BadConfig, match="give a JSON file"):
+        read_config(file)
