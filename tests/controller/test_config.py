@@ -23,7 +23,7 @@ def test_a_host_and_a_port_are_an_address(tmp_path: Path, address: str):
 
 @pytest.mark.parametrize("address", ["8080", "localhost", "0.0.0.0:99999", "0.0.0.0:-1", "0.0.0.0:http", ""])
 def test_what_is_no_address_is_refused_with_its_field(tmp_path: Path, address: str):
-    with pytest.raises(BadConfig, match="config.json: metricsAddress: .*; correct it in the chart's values"):
+    with pytest.raises(BadConfig, match=r"config\.json: metricsAddress: .*; correct it in the chart's values"):
         read(tmp_path, metricsAddress=address)
 
 

@@ -8,7 +8,6 @@ from pydantic import Field, ValidationError
 from stepdown.api.endpoint import EndpointSpec
 from stepdown.api.model import Model
 
-
 _PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 
 
