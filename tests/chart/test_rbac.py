@@ -8,19 +8,19 @@ ALWAYS = {
     "events": "create patch",
 }
 CLUSTER_SCOPED = {
-    "stepdown.dev/metricsendpoints": "get list watch",
+    "stepdown.dev/metricsendpoints": "list watch",
     "namespaces": "get list watch",
 }
 OWN_NAMESPACE = {
     "coordination.k8s.io/leases": "create",
-    "coordination.k8s.io/leases [stepdown]": "get update patch",
+    "coordination.k8s.io/leases [stepdown]": "get patch",
 }
 WORKLOADS = {"apps/deployments": "get", "apps/statefulsets": "get"}
-PODS = {"pods": "get list"}
+PODS = {"pods": "list"}
 SCALE = {
     **WORKLOADS,
-    "apps/deployments/scale": "get patch",
-    "apps/statefulsets/scale": "get patch",
+    "apps/deployments/scale": "patch",
+    "apps/statefulsets/scale": "patch",
     "autoscaling/horizontalpodautoscalers": "get list",
     "keda.sh/scaledobjects": "get list",
 }
