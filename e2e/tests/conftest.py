@@ -178,24 +178,33 @@ def open_namespace(plane: ControlPlane, release: Release) -> Callable[[str], con
 
 
 @pytest.fixture(scope="session")
-def open_source(prometheus: Prometheus) -> Callable[[], contextlib.AbstractContextManager[MetricsSource]]:
-    """A factory: `with open_source() as source`, for fixtures that outlive a test."""
+def open_source(prometheus: Prometheus) -> Iterator[Callable[[], contextlib.AbstractContextManager[MetricsSource]]]:
+    """A factory: `with open_source() as source`, for fixtures that outlive a test.
+
+    Sources are used again, because Prometheus takes up to 5 s until it scrapes a new target.
+    """
+    idle: list[MetricsSource] = []
 
     @contextlib.contextmanager
     def opened() -> Iterator[MetricsSource]:
-        source = MetricsSource()
-        prometheus.add_target(source.address)
+        source = idle.pop() if idle else MetricsSource()
+        if not source.scrapes:
+            prometheus.add_target(source.address)
         try:
             yield source
         finally:
             source.clear()
             before = len(source.scrapes)
-            with contextlib.suppress(TimeoutError):
-                wait_for("a last scrape", lambda: len(source.scrapes) > before + 1, timeout=5)
-            prometheus.remove_target(source.address)
-            source.stop()
+            try:
+                wait_for("a scrape that finds nothing", lambda: len(source.scrapes) > before, timeout=3)
+                idle.append(source)
+            except TimeoutError:  # a test has taken it away from Prometheus
+                prometheus.remove_target(source.address)
+                source.stop()
 
-    return opened
+    yield opened
+    for source in idle:
+        source.stop()
 
 
 @pytest.fixture(scope="session")
