@@ -6,6 +6,9 @@ A ladder called `shop` follows `Shop.load(value, "shop")`: healthy below 0.8.
 from typing import Any
 
 from plane.api import Object
+from plane.operator import Operator
+from plane.record import wait_quiet
+from plane.shop import Shop
 
 HEALTHY, BREACHED, WORSE = 0.4, 0.9, 1.5
 """Loads at which a ladder stays at full service, goes to its first level, and to its second one."""
@@ -60,3 +63,19 @@ def route(service: str, deployment: str) -> Object:
 def settings(name: str, **values: str) -> Object:
     """A ConfigMap with plain keys."""
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": values}
+
+
+def is_let_go(shop: Shop, name: str) -> bool:
+    """Whether a policy holds nothing, and has no finalizer."""
+    found = shop.policy(name)
+    return not found["status"].get("ledger") and not found["metadata"].get("finalizers")
+
+
+def recover(shop: Shop, operator: Operator, *names: str) -> None:
+    """Some ladders to full service, and until nothing of the shop is written any more."""
+    for name in names:
+        shop.load(HEALTHY, name)
+    for name in names:
+        shop.wait_level(name, "full", timeout=60)
+        shop.wait(f"{name} holds nothing", lambda name=name: is_let_go(shop, name), timeout=60)
+    wait_quiet(shop, operator)

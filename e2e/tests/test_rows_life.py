@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from plane.api import Object
-from plane.ladders import BREACHED, HEALTHY, WORSE, ladder, level, settings, switch
+from plane.ladders import BREACHED, HEALTHY, WORSE, ladder, level, recover, settings, switch
 from plane.operator import Operator
 from plane.record import Record, Seen, wait_quiet
 from plane.shop import POLICY, Shop
@@ -26,11 +26,6 @@ def flag(shop: Shop, name: str) -> str:
 
 def holds(name: str) -> Object:
     return switch(name, reviews="off")
-
-
-def is_let_go(shop: Shop, name: str) -> bool:
-    found = shop.policy(name)
-    return not found["status"].get("ledger") and not found["metadata"].get("finalizers")
 
 
 # Row 45
@@ -104,12 +99,7 @@ def edits(lead: Callable[[], Operator], open_shop: Any) -> Iterator[Edits]:
             wait_quiet(shop, operator)
             levels = {name: shop.level(name) for name in EDITS}
             flags = {name: {part: flag(shop, f"{name}-{part}") for part in AFTER[name][1]} for name in EDITS}
-            for name in EDITS:
-                shop.load(HEALTHY, name)
-            for name in EDITS:
-                shop.wait_level(name, "full", timeout=60)
-                shop.wait(f"{name} holds nothing", lambda name=name: is_let_go(shop, name), timeout=60)
-            wait_quiet(shop, operator)
+            recover(shop, operator, *EDITS)
             values = {
                 f"{name}-{part}": record.values("ConfigMap", f"{name}-{part}", lambda obj: obj["data"]["reviews"])
                 for name in EDITS
@@ -244,11 +234,7 @@ def rivals(lead: Callable[[], Operator], open_shop: Any) -> Iterator[Rivals]:
             shop.load(HEALTHY, "first")
             shop.wait_level("second", "low", timeout=60)
             ready = shop.wait_condition("second", "Ready", "True", timeout=60)
-            shop.load(HEALTHY, "second")
-            for name in values:
-                shop.wait_level(name, "full", timeout=60)
-                shop.wait(f"{name} holds nothing", lambda name=name: is_let_go(shop, name), timeout=60)
-            wait_quiet(shop, operator)
+            recover(shop, operator, *values)
             had = record.values("ConfigMap", "flags", lambda obj: obj["data"]["reviews"])
         yield Rivals(shop.namespace, before, told, ledger, marks, had, ready, shop.snapshot())
 
