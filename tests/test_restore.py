@@ -177,7 +177,7 @@ def test_a_value_that_changed_before_printing_is_left_out_and_remarked() -> None
     assert [line.split()[5] for line in lines if is_command(line)] == ["extras", "flags"]
     assert (
         "# left as it is: /spec/replicas of Deployment shop is 9, which is neither what was applied (6) nor what was"
-        " there before (2) or was set back 3 times: the foreign value stays"
+        " there before (2): the foreign value stays"
     ) in lines
 
 

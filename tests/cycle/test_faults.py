@@ -169,6 +169,10 @@ def test_row_41_a_reverting_tool_is_met_three_times_and_then_named():
         writes += len(world.sandbox.writes) - before
     assert writes == 3
     assert world.status["ledger"][3]["state"] == "Contested"
+    contested = next(c["message"] for c in world.status["conditions"] if c["type"] == "Contested")
+    assert contested.startswith(
+        "/spec/replicas of Deployment extras was set back to 3 more than 3 times: it is left so."
+    )
     assert world.replicas("extras") == 3
 
 

@@ -233,16 +233,14 @@ def _orphan(result: Settlement, entry: Entry, *, gone: bool) -> None:
 
 
 def _contested(result: Settlement, entry: Entry, current: str | None) -> None:
-    result.facts.append(
-        Fact(
-            EventReason.CONTESTED,
+    if _is(current, entry.original):
+        text = f"{_field(entry)} was set back to {short(current)} more than {REAPPLY_MAX} times: it is left so"
+    else:
+        text = (
             f"{_field(entry)} is {short(current)}, which is neither what was applied ({short(entry.applied)}) nor"
-            f" what was there before ({short(entry.original)}) or was set back {REAPPLY_MAX} times:"
-            " the foreign value stays",
-            target_of(entry),
-            entry.path,
+            f" what was there before ({short(entry.original)}): the foreign value stays"
         )
-    )
+    result.facts.append(Fact(EventReason.CONTESTED, text, target_of(entry), entry.path))
 
 
 def _changed(entry: Entry, moment: Moment, **changes: Any) -> Entry:
