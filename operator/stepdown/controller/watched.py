@@ -110,7 +110,8 @@ class Watched:
         """When it is due again, in seconds since the epoch.
 
         `retry`: its tick couldn't be finished. `troubled`: something that it needs isn't there; it is looked for
-        as often as may be while that is fresh, and then less and less.
+        as often as may be while that is fresh, and then less and less. A write that was refused is tried again less and
+        less too, up to the policy's interval.
         """
         now = time.time()
         interval = self.interval
@@ -125,6 +126,8 @@ class Watched:
             interval = min(interval, PENDING_INTERVAL)
         elif troubled:
             interval = min(interval, TROUBLE_SECONDS, PENDING_INTERVAL * 2.0 ** (self.troubles - 1))
+        if self.memory.rejected:
+            interval = max(interval, min(self.interval, PENDING_INTERVAL * 2.0 ** (self.troubles - 1)))
         self.phase.see(max((o.sampled for o in observations.values() if o.sampled is not None), default=None))
         expected = self.phase.next_after(now, interval)
         return expected if expected is not None else on_grid(now, interval)
