@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…]`: runs benchmarks, writes bench/results/NAME.json, prints a table.
+"""`python -m bench [NAME…]`: runs benchmarks, writes bench/results/NAME.json and docs/performance.md, prints a table.
 
 With BENCH_QUICK=1 runs are short and nothing is written: to try a change, not to quote. Exit code 1 when a goal was
 missed, 2 when a benchmark could not be run.
@@ -8,16 +8,14 @@ import json
 import os
 import sys
 from importlib import import_module
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine
+from bench import machine, page
 from bench.outcome import Outcome, say
 from plane.binaries import CannotBuild
 
-RESULTS = Path(__file__).parent / "results"
 MODULES = {"engine": "engine", "import": "imports", "reaction": "reaction", "quiet": "quiet"}
 
 
@@ -42,14 +40,18 @@ def main(names: list[str]) -> int:
     _show(outcomes)
     if quick:
         say("a quick run: nothing was written to bench/results")
+    else:
+        page.write()
     missed = [goal for found in outcomes.values() for goal in found.document()["goals"] if goal["met"] is False]
     return 1 if missed else 0
 
 
 def _write(name: str, outcome: Outcome, load: float) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    page.RESULTS.mkdir(exist_ok=True)
     document = {**outcome.document(), "machine": {**machine.describe(), "load_before": load}}
-    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (page.RESULTS / f"{name}.json").write_text(
+        json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def _show(outcomes: dict[str, Outcome]) -> None:

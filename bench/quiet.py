@@ -221,10 +221,10 @@ def _outcome(ours: dict[str, float], naive: dict[str, float]) -> Outcome:
     return Outcome(
         what=f"{POLICIES} policies of four levels while nothing happens, interval {INTERVAL_SECONDS} s",
         figures={
-            "api_writes": ours["api_writes"],
-            "objects_changed": ours["objects_changed"],
-            "evaluations": ours["evaluations"],
-            "prometheus_requests": ours["prometheus_requests"],
+            "api_writes": round(ours["api_writes"]),
+            "objects_changed": round(ours["objects_changed"]),
+            "evaluations": round(ours["evaluations"]),
+            "prometheus_requests": round(ours["prometheus_requests"]),
             "cpu_percent_of_a_core": round(ours["cpu_percent"], 2),
             "memory_mb": round(ours["memory_mb"]),
             "prometheus_cpu_percent": round(ours["prometheus_cpu_percent"], 2),

@@ -181,8 +181,8 @@ def _outcome(delays: dict[str, list[float]], *, with_rules: bool) -> Outcome:
         what=f"{len(delays[OURS])} breaches, scrapes every {SCRAPE_SECONDS} s: scrape to first write of the target",
         figures=figures,
         ratios={
-            "best_peer_per_stepdown": round(best / means[OURS], 1),
-            "poller_30s_per_stepdown": round(means["poller_30s"] / means[OURS], 1),
+            "best_peer_per_stepdown": round(best / means[OURS], 2),
+            "poller_30s_per_stepdown": round(means["poller_30s"] / means[OURS], 2),
         },
         goals=(
             at_most("stepdown_mean_seconds", 0.15),
