@@ -38,7 +38,7 @@ drift: init
 	@$(BIN)/python -m stepdown.cli crd --check .
 
 unit: init ## Unit tests (under 30 s)
-	@$(BIN)/python -m pytest tests -q -n auto --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest tests -q -n 3 --dist loadfile # one more than most have cores: some tests wait
 
 e2e: init ## Tests on a real control plane and a real Prometheus (builds them the first time)
 	@PYTHONPATH=e2e $(BIN)/python -m plane build

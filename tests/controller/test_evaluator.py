@@ -18,6 +18,8 @@ from stepdown.ports import Refused, Unknown
 from stepdown.prepared import Claims
 from stepdown.simulate.sandbox import Sandbox
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 QUICK = {**SPEC, "interval": "1s"}
 
 
@@ -222,7 +224,7 @@ def test_a_policy_that_is_gone_leaves_no_series_and_is_not_evaluated_again():
         await until(lambda: subject.status().get("level"))
         subject.evaluator.feed(subject.sandbox.policy("shop").raw, gone=True)
         batches = len(subject.numbers.batches)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(0.4)
         assert len(subject.numbers.batches) == batches
 
     subject.run(scene())
@@ -261,7 +263,7 @@ def test_an_endpoint_that_may_not_be_used_is_said_with_its_cure():
 
 @pytest.mark.row(54)
 def test_row_54_health_fails_when_nothing_due_is_evaluated_any_more(monkeypatch):
-    subject = Subject()
+    subject = Subject({**SPEC, "interval": "10s"})
     assert subject.evaluator.is_moving
     subject.feed()
     now = time.monotonic()

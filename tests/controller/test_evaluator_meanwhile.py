@@ -9,11 +9,13 @@ import pytest
 from controller.test_evaluator import QUICK, Numbers, Subject, until
 from cycle.world import SPEC, policy
 from stepdown.controller import evaluator as module
-from stepdown.controller import preparing, watched
+from stepdown.controller import preparing
 from stepdown.engine.observation import Observation
 from stepdown.engine.questions import ProbeQuestion
 from stepdown.engine.reasons import Problem
 from stepdown.ports import FINALIZER
+
+pytestmark = pytest.mark.usefixtures("hasty")
 
 SLOW = {**SPEC, "interval": "1h"}
 PODS_ONLY: dict[str, Any] = {
@@ -48,12 +50,6 @@ class Gated(Numbers):
         }
         await self.gate.wait()
         return answers
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes round every second comes round ten times as often."""
-    monkeypatch.setattr(watched, "PENDING_INTERVAL", 0.1)
 
 
 def gated(spec: dict[str, Any]) -> tuple[Subject, Gated]:
@@ -296,7 +292,6 @@ def probing(interval: str) -> dict[str, Any]:
     return {**SPEC, "levels": [*others, {**static, "recover": {"probe": probe}}]}
 
 
-@pytest.mark.usefixtures("hasty")
 def test_a_probe_is_asked_once_in_its_interval_although_the_policy_comes_round_every_second():
     subject, numbers = gated({**probing("10s"), "interval": "1s"})
     numbers.values["errors"] = 0.9
@@ -315,7 +310,6 @@ def test_a_probe_is_asked_once_in_its_interval_although_the_policy_comes_round_e
     subject.run(scene())
 
 
-@pytest.mark.usefixtures("hasty")
 def test_a_policy_that_probes_is_a_batch_of_its_own_so_that_slow_pods_delay_nobody_else():
     subject = Subject({**probing("10s"), "interval": "1s"})
     other = {**QUICK, "mode": "Observe"}
@@ -344,7 +338,6 @@ def test_a_policy_that_probes_is_a_batch_of_its_own_so_that_slow_pods_delay_nobo
     subject.run(scene())
 
 
-@pytest.mark.usefixtures("hasty")
 def test_a_policy_whose_target_is_missing_is_looked_at_less_and_less_often():
     spec = {**QUICK, "interval": "1h", "levels": [*SPEC["levels"][:1], {**SPEC["levels"][1]}]}
     spec["levels"][1]["actions"] = [{"scale": {"deployment": "nowhere", "to": 2}}]
