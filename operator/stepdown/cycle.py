@@ -25,7 +25,7 @@ from stepdown.news import News
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import Claims, Memory, Prepared, Problems
 from stepdown.tick import Tick, report_of, report_of_nothing
-from stepdown.writer import Objects, Writer
+from stepdown.writer import Objects, Writer, read_targets
 
 VERIFY_SECONDS = 300.0
 """How often a policy at rest looks whether everything it names is still there."""
@@ -203,7 +203,7 @@ class Cycle:
     ) -> tuple[Policy, PolicyStatus, Objects]:
         self.claims.note(label(policy), status.ledger)
         policy, status = await self._claimed(policy, status, memory)
-        objects = await self._targets(policy, status)
+        objects = await read_targets(self.cluster, policy.namespace, status.ledger)
         done = await self._writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
         policy, status = done.policy, done.status
         news = News(self.journal, policy)
@@ -217,7 +217,7 @@ class Cycle:
         """The policy taken over from the leader before us; one that was interrupted in it is gone on with."""
         if status.ledger and (status.epoch != self.epoch or memory.is_claiming):
             memory.is_claiming = True
-            objects = await self._targets(policy, status)
+            objects = await read_targets(self.cluster, policy.namespace, status.ledger)
             policy, status = await self._writer.claim(policy, status, objects, self.epoch)
         memory.is_claiming = False
         return policy, status
@@ -231,11 +231,6 @@ class Cycle:
         refs = [ref for level in spec.levels for action in level.actions for ref in references(action, spec)]
         refs += [Ref(entry.target.kind, entry.target.name) for entry in status.ledger]
         return dict(await self.cluster.read(policy.namespace, list(dict.fromkeys(refs))))
-
-    async def _targets(self, policy: Policy, status: PolicyStatus) -> Objects:
-        refs = dict.fromkeys(Ref(entry.target.kind, entry.target.name) for entry in status.ledger)
-        found = await self.cluster.read(policy.namespace, list(refs))
-        return {(r.kind, r.name or ""): obj if isinstance(obj, dict) else None for r, obj in found.items()}
 
     def _tell_once(self, policy: Policy, memory: Memory, reason: EventReason, text: str) -> None:
         if text not in memory.told:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stepdown.api.status import Entry, EntryState, PolicyStatus
 from stepdown.engine.document import NotADocument
-from stepdown.engine.fields import KINDS, FieldChange, Ref, Target, decode, text_at
+from stepdown.engine.fields import KINDS, FieldChange, Ref, Target, text_at
 from stepdown.engine.ledger import (
     Fact,
     FieldKey,
@@ -22,7 +22,7 @@ from stepdown.engine.ledger import (
     settle,
     target_of,
 )
-from stepdown.engine.patch import Patch, at_version, build_patch, scale_patch
+from stepdown.engine.patch import Patch, at_version, build_patch, target_patch
 from stepdown.engine.plan import rank
 from stepdown.engine.reasons import Problem
 from stepdown.ports import Cluster, Conflict, Journal, Policy, Refused, Unknown
@@ -160,6 +160,13 @@ class Writer:
         return policy, status
 
 
+async def read_targets(cluster: Cluster, namespace: str, entries: Iterable[Entry]) -> Objects:
+    """The targets of some entries as they are now. Raises Refused and Unknown."""
+    refs = dict.fromkeys(Ref(entry.target.kind, entry.target.name) for entry in entries)
+    found = await cluster.read(namespace, list(refs))
+    return {(r.kind, r.name or ""): obj if isinstance(obj, dict) else None for r, obj in found.items()}
+
+
 def _unfinished(settlement: Settlement) -> list[Entry]:
     """Ended entries whose target still carries our mark stay in the ledger until it is gone."""
     touched = {target for target, write in settlement.writes.items() if not write.texts}
@@ -167,9 +174,6 @@ def _unfinished(settlement: Settlement) -> list[Entry]:
 
 
 def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settlement) -> tuple[Patch, str]:
-    if KINDS[write.target.kind].scale:
-        text = next(iter(write.texts.values()))
-        return scale_patch(write.target.uid, int(obj["spec"].get("replicas", 1)), int(decode(text))), "scale"
     kept = [
         entry
         for entry in settlement.entries
@@ -179,7 +183,7 @@ def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settle
             entry.path in write.texts and write.texts[entry.path] == entry.original and entry.applied != entry.original
         )
     ]
-    return build_patch(obj, write.texts, annotation_for(obj, policy.name, kept)), ""
+    return target_patch(write.target, obj, write.texts, annotation_for(obj, policy.name, kept))
 
 
 def _scaled(obj: dict[str, Any], scale: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from stepdown.engine import document
 from stepdown.engine.annotation import ANNOTATION_POINTER
-from stepdown.engine.fields import ABSENT, at, decode, pointer_of, split
+from stepdown.engine.fields import ABSENT, KINDS, Target, at, decode, pointer_of, split
 from stepdown.engine.pointer import segments
 
 Patch = list[dict[str, Any]]
@@ -54,6 +54,19 @@ def scale_patch(uid: str, before: int, replicas: int) -> Patch:
         {"op": "test", "path": "/spec/replicas", "value": before or None},
         {"op": "add", "path": "/spec/replicas", "value": replicas},
     ]
+
+
+def target_patch(
+    target: Target, obj: Mapping[str, Any], texts: Mapping[str, str | None], annotation: str | None
+) -> tuple[Patch, str]:
+    """The patch that takes a target to these texts, and the subresource that it is for (empty: the object itself).
+
+    Replicas are reached through `scale` only, which can hold no annotation. Raises as `with_texts`.
+    """
+    if KINDS[target.kind].scale:
+        (text,) = texts.values()
+        return scale_patch(target.uid, int(obj["spec"].get("replicas", 1)), int(decode(text))), "scale"
+    return build_patch(obj, texts, annotation), ""
 
 
 def at_version(patch: Patch, obj: Mapping[str, Any]) -> Patch:

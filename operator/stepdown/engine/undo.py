@@ -5,16 +5,16 @@ somebody else has changed since is left out and remarked, for their value wins.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stepdown.api.status import Entry
 from stepdown.engine.annotation import ANNOTATION, annotation_for
 from stepdown.engine.document import NotADocument
-from stepdown.engine.fields import KINDS, Target, decode, encode
+from stepdown.engine.fields import KINDS, encode
 from stepdown.engine.ledger import settle
-from stepdown.engine.patch import Patch, build_patch, kubectl_line, scale_patch, with_texts
+from stepdown.engine.patch import Patch, kubectl_line, target_patch, with_texts
 from stepdown.engine.plan import rank
 from stepdown.engine.pointer import escape
 from stepdown.engine.settlement import Moment
@@ -48,7 +48,7 @@ def undo(namespace: str, policy: str, entries: Sequence[Entry], objects: Objects
         assert obj is not None
         texts = found.writes[target].texts
         try:
-            patch, subresource = _patch(obj, policy, target, texts)
+            patch, subresource = target_patch(target, obj, texts, annotation_for(obj, policy, []))
         except (NotADocument, KeyError) as error:
             result.remarks.append(f"{target.kind} {target.name}: {', '.join(texts)} can't be put back ({error})")
             continue
@@ -67,10 +67,3 @@ def command(namespace: str, plural: str, name: str, patch: Patch, subresource: s
     head = line.partition(" -p '")[0]
     body = json.dumps(patch, separators=(",", ":"), ensure_ascii=True)
     return f"{head} --patch-file=/dev/stdin <<'STEPDOWN'\n{body}\nSTEPDOWN"
-
-
-def _patch(obj: dict[str, Any], policy: str, target: Target, texts: Mapping[str, str | None]) -> tuple[Patch, str]:
-    if KINDS[target.kind].scale:
-        (text,) = texts.values()
-        return scale_patch(target.uid, int(obj["spec"].get("replicas", 1)), int(decode(text))), "scale"
-    return build_patch(obj, texts, annotation_for(obj, policy, [])), ""

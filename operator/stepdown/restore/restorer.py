@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from stepdown.api.status import EngineState, Entry, PolicyStatus
 from stepdown.cycle import label, status_of
 from stepdown.engine.decide import Decision
-from stepdown.engine.fields import Ref
 from stepdown.engine.ledger import Fact, Moment
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.report import Report, render, with_transition
+from stepdown.engine.turn import TRANSITIONS_MAX
 from stepdown.engine.undo import undo
 from stepdown.ports import Cluster, Journal, Policy
-from stepdown.writer import Objects, Writer, Written
+from stepdown.writer import Writer, Written, read_targets
 
 MESSAGE = "restored by hand and suspended"
 
@@ -75,7 +75,7 @@ class Restorer:
 
     async def _put_back(self, outcome: Outcome, status: PolicyStatus, now: float) -> PolicyStatus:
         policy, held = outcome.policy, list(status.ledger)
-        objects = await self._targets(policy, held)
+        objects = await read_targets(self.cluster, policy.namespace, held)
         writer = Writer(self.cluster, self.journal)
         if status.epoch != self.epoch:
             policy, status = await writer.claim(policy, status, objects, self.epoch)
@@ -87,11 +87,6 @@ class Restorer:
         outcome.commands = undo(policy.namespace, policy.name, written.status.ledger, objects).commands
         outcome.hopeless = bool(written.problems) and all(p is Problem.FORBIDDEN for p, _, _ in written.problems)
         return written.status
-
-    async def _targets(self, policy: Policy, entries: Sequence[Entry]) -> Objects:
-        refs = dict.fromkeys(Ref(entry.target.kind, entry.target.name) for entry in entries)
-        found = await self.cluster.read(policy.namespace, list(refs))
-        return {(r.kind, r.name or ""): obj if isinstance(obj, dict) else None for r, obj in found.items()}
 
 
 def _fate(policy: Policy, entry: Entry, facts: Sequence[Fact]) -> str:
@@ -125,7 +120,7 @@ def _at_full_service(policy: Policy, status: PolicyStatus, now: float) -> Policy
     decision = Decision(0, came_from, Reason.SUSPENDED, MESSAGE, "", {})
     if decision.is_transition:
         status = with_transition(status, decision, state.level, full, now)
-        state = EngineState(level=full, since=now, transitions=[*state.transitions, now][-60:])
+        state = EngineState(level=full, since=now, transitions=[*state.transitions, now][-TRANSITIONS_MAX:])
     report = Report(
         generation=policy.generation,
         now=now,
