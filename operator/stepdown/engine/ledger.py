@@ -175,7 +175,7 @@ def _keep(
         result.entries.append(entry)
         result.write(change.target, change.path, desired, restores=False)
         return True
-    if entry.state is EntryState.INTENT and entry.replaces is None and entry.id not in annotation_of(obj):
+    if entry.state is EntryState.INTENT and entry.replaces is None and not _is_marked(entry, obj):
         return False
     if _is(current, entry.original) and entry.state is EntryState.RESTORING:
         return apply(replaces=None)
@@ -205,7 +205,7 @@ def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: 
         else:
             _contested(result, entry, current)
             entry = entry.model_copy(update={"state": EntryState.CONTESTED})
-    if entry.id in annotation_of(obj):
+    if _is_marked(entry, obj):
         result.touch(target)
     result.retired.append(entry)
 
@@ -262,6 +262,11 @@ def is_ours(current: str | None, entry: Entry) -> bool:
 def _is_replaced(current: str | None, entry: Entry) -> bool:
     """Whether a field still holds our own earlier value, which a step under way replaces."""
     return entry.replaces is not None and _is(current, None if entry.replaces == _REMOVED else entry.replaces)
+
+
+def _is_marked(entry: Entry, obj: Mapping[str, Any]) -> bool:
+    """Whether an object carries our mark of an entry; one on replicas is not ours, whoever has put it there."""
+    return not KINDS[entry.target.kind].scale and entry.id in annotation_of(obj)
 
 
 def _field(entry: Entry) -> str:
