@@ -202,7 +202,8 @@ class Batches:
         call = asyncio.get_running_loop().run_in_executor(self._threads, self._asked, query, given)
         try:
             # The name's resolution is the one thing that no deadline of ours ends, so its thread is left behind.
-            found = await asyncio.wait_for(call, given + GRACE_SECONDS)
+            async with asyncio.timeout(given + GRACE_SECONDS):
+                found = await call
         except TimeoutError:
             found = Unusable(f"no answer within {given:.3g}s", Blame.TIME)
         if isinstance(found, Answer):

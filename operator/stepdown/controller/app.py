@@ -147,7 +147,8 @@ class Operator:
         """Leaves the lead to others for a while, so that what fails at once isn't begun at once again."""
         log.warning("the lead is left to others for %g s", seconds)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
     async def _work(self, epoch: int) -> None:
         """Watches, evaluates and tells, until it is cancelled."""

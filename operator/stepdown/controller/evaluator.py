@@ -150,7 +150,8 @@ class Evaluator:
             wait = 1.0 if first is None else min(1.0, first - time.monotonic())
             if wait > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
                 continue
             batches: dict[tuple[str, str], list[_Look]] = {}
             for key in self._due.pop(time.monotonic() + COALESCE_SECONDS):

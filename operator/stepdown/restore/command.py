@@ -193,7 +193,8 @@ async def _lead(lease: Lease, access: Access, namespace: str, request: Request) 
     if holder:
         _say(f"{held}: waiting. If that is an operator at work, stop it: {stop}")
     try:
-        return await asyncio.wait_for(lease.acquire(), request.deadline)
+        async with asyncio.timeout(request.deadline):
+            return await lease.acquire()
     except TimeoutError:
         reason = f"{held} all the time. Stop the operator: {stop}" if holder else f"Lease {lease.name} can't be taken"
         raise CannotRestore(f"nothing was restored: {reason}") from None
