@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help init check format generate drift unit e2e test demo bench lock clean
+.PHONY: help init check format generate drift unit e2e test figures demo bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +31,13 @@ format: init ## Format the code and fix what lint can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-generate: init ## Write the CRDs, the chart's copies of them and the reference from the models
+generate: init ## Write the CRDs, the reference and the page on reliability from the models and the tests
 	@$(BIN)/python -m stepdown.cli crd --write .
+	@PYTHONPATH=e2e $(BIN)/python -m reliability write
 
 drift: init
 	@$(BIN)/python -m stepdown.cli crd --check .
+	@PYTHONPATH=e2e $(BIN)/python -m reliability check
 
 unit: init ## Unit tests (under 30 s)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest tests -q -n 3 --dist loadfile # one more than most have cores: some tests wait
@@ -44,7 +46,15 @@ e2e: init ## Tests on a real control plane and a real Prometheus (builds them th
 	@PYTHONPATH=e2e $(BIN)/python -m plane build
 	@$(BIN)/python -m pytest e2e -q
 
-test: check e2e ## Everything: checks, unit tests, end-to-end tests
+test: init ## Everything: checks, unit tests, end-to-end tests; then the figures
+	@PYTHONPATH=e2e $(BIN)/python -m reliability begin
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory e2e
+	@PYTHONPATH=e2e $(BIN)/python -m reliability end
+
+figures: init ## Keep the figures of the last `make test` for docs/reliability.md
+	@PYTHONPATH=e2e $(BIN)/python -m reliability record
+	@$(MAKE) --no-print-directory generate
 
 demo: init ## Watch two shops through a launch, one with a policy and one without (KEEP=1 leaves it running)
 	@PYTHONPATH=e2e $(BIN)/python -m demo $(if $(KEEP),--keep)
