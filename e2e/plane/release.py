@@ -40,6 +40,7 @@ class Release:
             "replicas": 0,
             "metricsEndpoint": {"url": prometheus_url, "allowedCIDRs": ["127.0.0.0/8"], "timeout": "2s"},
             "lease": {"durationSeconds": 5, "renewSeconds": 1},
+            "massGuard": {"maxNewlyDegraded": "100%"},
             **(values or {}),
         }
 

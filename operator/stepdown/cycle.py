@@ -7,7 +7,7 @@ ports behind it. Observing comes first and for all due policies at once, so obse
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,6 +21,7 @@ from stepdown.engine.ledger import Moment
 from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.report import Report, render, with_transition
+from stepdown.mass_guard import MassGuard, held_back, override_of
 from stepdown.news import News
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import Claims, Memory, Prepared, Problems
@@ -45,6 +46,7 @@ class Cycle:
     journal: Journal
     claims: Claims
     epoch: int
+    guard: MassGuard = field(default_factory=MassGuard)
 
     async def tick(
         self,
@@ -97,9 +99,13 @@ class Cycle:
                 return await self._report_broken(policy, status, now, ((Problem.FORBIDDEN, text),))
         if tick.decision.is_transition:
             tick.status = with_transition(tick.status, tick.decision, tick.left, tick.entered, now)
+        if tick.decision.reason is not Reason.MASS_DEGRADATION:
+            self.guard.let_go(label(policy))
         if not tick.is_suspended:
             await self._apply(tick)
-        return await self._store(tick.policy, tick.status, report_of(tick))
+        stored = await self._store(tick.policy, tick.status, report_of(tick))
+        self.guard.note(label(policy), tick.status, prepared)
+        return stored
 
     async def _plan(self, tick: Tick, before: EngineState) -> None:
         """What the level decided on means for what is there; a level that can't be entered is decided on again."""
@@ -111,13 +117,34 @@ class Cycle:
             unavailable |= {tick.decision.level}
             seen = tick.decision.observations
             tick.decision, tick.state = decide(prepared.ladder, before, seen, tick.now, unavailable)
+        held = self._guarded(tick, before)
         tick.objects = plan.objects
         tick.wanted = plan.wanted(tick.decision.level) if tick.is_acting else {}
         tick.undone = plan.undone(tick.decision.level)
         waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
         memory.issues = plan.issues + plan.conflicts + plan.unready(tick.undone | waiting)
         memory.issues += plan.silent(tick.decision.level) if tick.is_acting else []
+        memory.issues += held
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
+
+    def _guarded(self, tick: Tick, before: EngineState) -> list[tuple[Problem, str, int]]:
+        """Holds a policy at full service where too many would leave it at once; gives what is wrong then."""
+        policy, decision, now = tick.policy, tick.decision, tick.now
+        leaves_full = decision.is_transition and decision.came_from == 0 and decision.reason is Reason.BREACHED
+        if not tick.is_acting or not leaves_full:
+            return []
+        if (reason := override_of(policy)) != "":
+            tick.decision = replace(decision, message=f"{decision.message}; although many do: {reason}")
+            return []
+        if self.guard.admits(label(policy), now):
+            return []
+        nowhere = frozenset(range(1, len(tick.prepared.ladder.steps)))
+        stayed, tick.state = decide(tick.prepared.ladder, before, decision.observations, now, nowhere)
+        tick.decision = held_back(stayed, self.guard.text)
+        text = f"held at full service: {self.guard.text}; {self.guard.cure(policy)}"
+        if self.guard.hold(label(policy), now):
+            self.journal.tell(policy, Event(EventReason.MASS_DEGRADATION, text, warning=True))
+        return [(Problem.MASS_DEGRADATION, text, 0)]
 
     async def _apply(self, tick: Tick) -> None:
         """Brings what is wanted about, and what is held and no longer wanted back."""

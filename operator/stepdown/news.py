@@ -95,7 +95,7 @@ def _news_of(old: StatusCondition | None, new: StatusCondition) -> Iterator[Even
     if was == now and old is not None and old.reason == new.reason:
         return
     match new.type, now:
-        case "Ready", "False":
+        case "Ready", "False" if new.reason != Problem.MASS_DEGRADATION:  # one alarm says so for all policies
             failed = new.reason in _FAILED
             reason = EventReason.ACTION_FAILED if failed else EventReason.POLICY_NOT_READY
             yield Event(reason, new.message, warning=True)

@@ -111,6 +111,7 @@ def test_a_render_is_the_reviewed_one(template, snapshot, values, arguments):
         ({"metricsEndpoint": {"limits": {"bytes": 1}}}, "additional properties 'bytes' not allowed"),
         ({"metricsEndpoint": {"url": "prometheus:9090"}}, "does not match pattern"),
         ({"watchNamespaces": "shop"}, "got string, want array"),
+        ({"massGuard": {"maxNewlyDegraded": "150%"}}, "does not match pattern"),
         ({"logLevel": "loud"}, "value must be one of 'debug', 'info', 'warning', 'error'"),
         ({"lease": {"durationSeconds": 10, "renewSeconds": 10}}, "make renewSeconds smaller"),
     ],
@@ -184,6 +185,7 @@ def test_without_a_url_there_is_no_default_endpoint(render):
         "logLevel": "info",
         "logFormat": "json",
         "metricsAddress": "0.0.0.0:8080",
+        "massGuard": {"maxNewlyDegraded": "50%", "window": "5m"},
         "lease": {"name": "stepdown", "durationSeconds": 15, "renewSeconds": 2},
     }
 

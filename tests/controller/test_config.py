@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stepdown.controller.config import BadConfig, read_config
+from stepdown.mass_guard import Limit
 
 
 def read(folder: Path, **fields: Any) -> str:
@@ -37,3 +38,19 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path):
     file.write_text("metricsAddress: 0.0.0.0:8080")
     with pytest.raises(BadConfig, match="give a JSON file"):
         read_config(file)
+
+
+@pytest.mark.parametrize(
+    ("most", "limit"),
+    [("50%", Limit(share=0.5, window=300.0)), ("100%", Limit(share=1.0, window=300.0)), (7, Limit(7, window=300.0))],
+)
+def test_the_mass_guard_takes_a_count_or_a_share(tmp_path: Path, most: int | str, limit: Limit):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"massGuard": {"maxNewlyDegraded": most, "window": "5m"}}))
+    assert read_config(file).mass_guard.limit == limit
+
+
+@pytest.mark.parametrize("most", [0, -1, "0%", "101%", "5", "half", 0.5])
+def test_what_is_neither_a_count_nor_a_share_is_refused(tmp_path: Path, most: object):
+    with pytest.raises(BadConfig, match="massGuard"):
+        read(tmp_path, massGuard={"maxNewlyDegraded": most})

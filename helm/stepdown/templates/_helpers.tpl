@@ -53,6 +53,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
   "logLevel" .Values.logLevel
   "logFormat" .Values.logFormat
   "metricsAddress" "0.0.0.0:8080"
+  "massGuard" .Values.massGuard
   "lease" (dict
     "name" (include "stepdown.name" .)
     "durationSeconds" .Values.lease.durationSeconds

@@ -37,6 +37,11 @@ class Metrics:
         self.failures = Counter(
             "stepdown_tick_failures", "Ticks that ended in an error, by kind", ("kind",), registry=self.registry
         )
+        self.mass_held = Gauge(
+            "stepdown_mass_guard_held",
+            "Policies held at full service because too many would leave it at once",
+            registry=self.registry,
+        )
         self.leader = Gauge("stepdown_leader", "1 while this replica leads", registry=self.registry)
 
     def count_missing(self, observations: Mapping[str, Observation]) -> None:
@@ -49,6 +54,7 @@ class Metrics:
         """Who doesn't lead knows nothing of the policies, and says nothing of them."""
         self.leader.set(0)
         self.evaluation_age.set_function(lambda: 0.0)
+        self.mass_held.set(0)
         for series in (self.level, self.ready, self.transitions):
             series.clear()
 

@@ -31,6 +31,7 @@ from stepdown.controller.feeder import Feeder
 from stepdown.controller.lease import Lease
 from stepdown.controller.server import Server
 from stepdown.cycle import Cycle
+from stepdown.mass_guard import MassGuard
 from stepdown.ports import Refused, Unknown
 from stepdown.prepared import Claims
 
@@ -161,7 +162,8 @@ class Operator:
             refused=await asyncio.to_thread(_addresses_of, self._api.host),
             on_request=self._metrics.queries.inc,
         )
-        evaluator = Evaluator(Cycle(cluster, journal, Claims(), epoch), endpoints, self._metrics, endpoints.problems)
+        cycle = Cycle(cluster, journal, Claims(), epoch, MassGuard(self._config.mass_guard.limit))
+        evaluator = Evaluator(cycle, endpoints, self._metrics, endpoints.problems)
         see = partial(_see, evaluator, endpoints)
         known = partial(_known, evaluator, endpoints)
         await self._fill(see, known)

@@ -1,14 +1,19 @@
 """The operator's own configuration: what the chart sets, read once at the start."""
 
 import json
+import re
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from stepdown.api.endpoint import EndpointSpec
-from stepdown.api.model import Model
+from stepdown.api.model import Duration, Model, duration_field
+from stepdown.mass_guard import Limit
 
 _PORT = "([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+
+_SHARE = re.compile(r"([1-9][0-9]?|100)%")
 
 
 class LeaseConfig(Model):
@@ -19,12 +24,39 @@ class LeaseConfig(Model):
     renew_seconds: float = Field(2, gt=0, le=60, description="Time between two renewals. Example: 2")
 
 
+class MassGuardConfig(Model):
+    """How many policies may newly degrade within a window: a count, or a share of all like 50%."""
+
+    max_newly_degraded: int | str = Field("50%", description="A count, or a share. Example: 50%")
+    window: Duration = duration_field("5m", "The time that is counted over. Example: 5m")
+
+    @field_validator("max_newly_degraded")
+    @classmethod
+    def _is_a_count_or_a_share(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value >= 1:
+            return value
+        if isinstance(value, str) and _SHARE.fullmatch(value):
+            return value
+        raise ValueError(f"{value!r} is neither a count of at least 1 nor a share like 50%")
+
+    @property
+    def limit(self) -> Limit:
+        """As the guard takes it."""
+        found = self.max_newly_degraded
+        if isinstance(found, int):
+            return Limit(count=found, window=self.window)
+        return Limit(share=int(found.removesuffix("%")) / 100, window=self.window)
+
+
 class Config(Model):
     """Everything that is not in a resource."""
 
     namespaces: list[str] = Field(default_factory=list, description="Namespaces to watch; all where empty. Example: []")
     lease_namespace: str | None = Field(None, description="Namespace of the Lease. Example: stepdown-system")
     lease: LeaseConfig = Field(default_factory=LeaseConfig, description="Leadership. Example: {name: stepdown}")
+    mass_guard: MassGuardConfig = Field(
+        default_factory=MassGuardConfig, description="Most policies to degrade at once. Example: {window: 5m}"
+    )
     metrics_endpoint: EndpointSpec | None = Field(None, description="The endpoint `default`. Example: {url: http://…}")
     metrics_address: str = Field(
         "0.0.0.0:8080",

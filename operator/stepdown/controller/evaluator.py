@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stepdown.adapters.metrics import Metrics
+from stepdown.api.status import PolicyStatus
 from stepdown.controller.preparing import prepare
 from stepdown.controller.schedule import DueTimes
 from stepdown.controller.watched import Watched
@@ -101,8 +102,9 @@ class Evaluator:
             return
         prepared, problems = prepare(policy)
         self._watched[key] = Watched(policy, prepared, problems, moved_at=_moved_at(policy))
-        status = status_of(policy)
-        self._cycle.claims.note(key, status.ledger if status is not None else [])
+        status = status_of(policy) or PolicyStatus()
+        self._cycle.claims.note(key, status.ledger)
+        self._cycle.guard.note(key, status, prepared)
         self._schedule(key, 0.0)
 
     def known(self, namespace: str | None) -> list[Mapping[str, Any]]:
@@ -117,6 +119,7 @@ class Evaluator:
             self._due.remove(watched.key)
         if watched.key not in self._watched:
             self._cycle.claims.note(watched.key, [])
+            self._cycle.guard.forget(watched.key)
             self._metrics.forget(watched.policy.namespace, watched.policy.name)
 
     def _schedule(self, key: str, seconds: float) -> None:
@@ -266,6 +269,7 @@ class Evaluator:
         if int(after.resource_version) >= int(watched.policy.resource_version):
             watched.policy = after
         self._metrics.evaluations.inc()
+        self._metrics.mass_held.set(self._cycle.guard.held)
         self._measure(watched, after)
         return False
 

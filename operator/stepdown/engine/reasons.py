@@ -21,6 +21,7 @@ class Reason(StrEnum):
     MISSING_DATA = "MissingData"  # a signal is missing: the level is held
     FALLBACK_NOT_READY = "FallbackNotReady"  # the level called for has no ready fallback, nor has a deeper one
     HELD_BY_BREACH = "HeldByBreach"  # the level's own breach has not cleared
+    MASS_DEGRADATION = "MassDegradation"  # too many policies would leave full service at once
 
 
 class Problem(StrEnum):
@@ -38,6 +39,7 @@ class Problem(StrEnum):
     CONFLICT = "Conflict"
     LEDGER_FULL = "LedgerFull"
     FORBIDDEN = "Forbidden"
+    MASS_DEGRADATION = "MassDegradation"
 
 
 class EventReason(StrEnum):
@@ -56,6 +58,7 @@ class EventReason(StrEnum):
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     METRICS_AVAILABLE = "MetricsAvailable"
     WOULD_ENTER = "WouldEnter"
+    MASS_DEGRADATION = "MassDegradation"
     OVERRIDDEN = "Overridden"
     SUSPENDED = "Suspended"
     RELEASED = "Released"
