@@ -1,4 +1,4 @@
-"""Row 42 of the fault table: a fallback that is missing or can't answer is never routed to."""
+"""Rows 42 and 43 of the fault table: a fallback that can't answer is never routed to, and left when it dies."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -137,3 +137,22 @@ def test_row_42_when_it_becomes_ready_it_is_routed_to(routes: Routes, wrong: str
 @pytest.mark.row(42)
 def test_row_42_everything_is_byte_for_byte_what_it_was(routes: Routes) -> None:
     assert routes.end == routes.before
+
+
+@pytest.mark.row(43)
+def test_row_43_traffic_goes_back_to_a_ready_primary_when_the_fallback_dies_and_returns_with_it(
+    shop: Shop, operator: Operator
+) -> None:
+    shop.apply_workloads("shop", "shop-static")
+    shop.load(BREACHED, "shop")
+    shop.apply(ladder("shop", shop.namespace, level("low", route("shop", "shop-static"), trial=True)))
+    shop.wait_level("shop", "low")
+    set_ready(shop, "shop-static", False)
+    told = shop.wait_condition("shop", "Ready", "False", "FallbackNotReady")
+    shop.wait("traffic is at the primary", lambda: shop.selector("shop") == {"app": "shop"})
+    set_ready(shop, "shop-static", True)
+    shop.wait("traffic is at the fallback again", lambda: shop.selector("shop") == {"app": "shop-static"})
+
+    assert "Deployment shop-static has 0 ready pods" in told["message"]
+    recover(shop, operator, "shop")
+    assert shop.selector("shop") == {"app": "shop"}

@@ -85,7 +85,7 @@ def test_each_port_may_be_served_by_another_pod_but_all_must_be():
     found = translated(ROUTE, both, static(), web)
     assert found.unready is not None
     assert found.unready.message == (
-        "route: no ready pod of Deployment static serves port admin of Service shop; give its container that port"
+        "route: Deployment static has no ready pod that serves port admin of Service shop; give its container that port"
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cycle.world import SPEC, World, deployment
+from cycle.world import SPEC, World, deployment, pod
 
 
 def two_routes(first: str, service: str | None = None) -> dict[str, Any]:
@@ -76,8 +76,33 @@ def test_a_level_above_whose_fallback_cannot_answer_is_named_and_not_said_to_be_
     assert "level core-only: route: Deployment empty has 0 ready pods" in message(world, "Ready")
 
 
+def readiness(world: World, name: str, ready: str) -> None:
+    world.sandbox.edit("Pod", name, lambda p: p["status"]["conditions"][0].update(status=ready))
+
+
 @pytest.mark.row(43)
-def test_row_43_a_fallback_that_dies_after_the_swap_is_said_and_traffic_stays():
+def test_row_43_a_fallback_that_dies_after_the_swap_gives_traffic_back_to_a_primary_that_is_ready():
+    world = World()
+    primary = pod("shop-1", "shop")
+    primary["metadata"]["labels"]["tier"] = "web"
+    world.sandbox.create(primary)
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    readiness(world, "shop-static-1", "False")
+    world.ticks(2)
+    assert world.selector() == {"app": "shop", "tier": "web"}
+    assert world.level == "core-only"
+    assert condition(world, "Ready") == ("False", "FallbackNotReady")
+    assert "level static: route: Deployment shop-static has 0 ready pods (needs 1)" in message(world, "Ready")
+    readiness(world, "shop-static-1", "True")
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    assert (world.level, condition(world, "Ready")) == ("static", ("True", "Watching"))
+
+
+@pytest.mark.row(43)
+def test_row_43_a_fallback_that_dies_after_the_swap_is_said_and_traffic_stays_without_a_ready_primary():
     world = World()
     world.values["errors"] = 0.4
     world.ticks(2)

@@ -83,7 +83,7 @@ class Plan:
     def silent(self, place: int) -> list[tuple[Problem, str, int]]:
         """The fallbacks that traffic is at, at a level, and that can't answer any more, as `issues` are.
 
-        Nothing is moved for it: nobody knows that where the traffic came from fares better.
+        Traffic stays there while where it came from couldn't answer either.
         """
         last: dict[FieldKey, tuple[int, Translation]] = {}
         for level in range(place + 1):
@@ -92,7 +92,7 @@ class Plan:
         return [
             (made.unready.problem, f"level {self._names[level]}: {made.unready.message}", level)
             for level, made in last.values()
-            if made.unready is not None
+            if made.unready is not None and not made.may_go_back
         ]
 
     def blocks(self, place: int) -> bool:
@@ -119,10 +119,10 @@ class Plan:
         return wanted
 
     def _unready(self, translation: Translation) -> ActionIssue | None:
-        """Why the changes of a translation must not be made, unless what is there is as they want it already."""
-        if translation.unready is None or all(map(self._is_made, translation.changes)):
-            return None
-        return translation.unready
+        """Why the changes of a translation must not be made, or must be undone."""
+        if translation.unready is None or translation.may_go_back:
+            return translation.unready
+        return None if all(map(self._is_made, translation.changes)) else translation.unready
 
     def _is_made(self, change: FieldChange) -> bool:
         obj = self.objects.get((change.target.kind, change.target.name))

@@ -47,7 +47,13 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
             f"route: {kind} {fallback} selects its pods by expressions, which a Service can't; use matchLabels",
         )
     change = FieldChange(target_of("Service", service), "/spec/selector", labels, place)
-    return Translation([change], unready=_unready(service, kind, fallback, labels, view))
+    pods = view.all("Pod")
+    why = _silence(service, selected(pods, labels))
+    if why is None:
+        return Translation([change])
+    unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"route: {kind} {fallback} {why}")
+    primary_answers = _silence(service, selected(pods, service["spec"]["selector"])) is None
+    return Translation([change], unready=unready, may_go_back=primary_answers)
 
 
 def service_of(action: RouteAction, spec: PolicySpec) -> str:
@@ -70,24 +76,16 @@ def selected(pods: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[st
     return [p for p in pods if labels.items() <= (p["metadata"].get("labels") or {}).items()]
 
 
-def _unready(
-    service: dict[str, Any], kind: str, fallback: str, labels: dict[str, str], view: View
-) -> ActionIssue | None:
-    ready = [pod for pod in selected(view.all("Pod"), labels) if is_ready(pod)]
+def _silence(service: dict[str, Any], pods: list[dict[str, Any]]) -> str | None:
+    """Why these pods couldn't answer for a Service; None where they can."""
+    ready = [pod for pod in pods if is_ready(pod)]
     if not ready:
-        return ActionIssue(
-            Problem.FALLBACK_NOT_READY,
-            f"route: {kind} {fallback} has 0 ready pods (needs 1);"
-            " scale it up, or set the level's route to one that is ready",
-        )
+        return "has 0 ready pods (needs 1); scale it up, or set the level's route to one that is ready"
+    name = service["metadata"]["name"]
     for port in service["spec"].get("ports") or []:
         wanted = port.get("targetPort", port.get("port"))
         if not any(_serves(pod, wanted) for pod in ready):
-            return ActionIssue(
-                Problem.FALLBACK_NOT_READY,
-                f"route: no ready pod of {kind} {fallback} serves port {wanted} of Service"
-                f" {service['metadata']['name']}; give its container that port",
-            )
+            return f"has no ready pod that serves port {wanted} of Service {name}; give its container that port"
     return None
 
 

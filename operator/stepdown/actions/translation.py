@@ -18,11 +18,15 @@ class ActionIssue:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The changes of one action. Where `unready` is set they must not be made unless they already are."""
+    """The changes of one action. Where `unready` is set they must not be made.
+
+    Those that are made already stay nevertheless, unless what they replaced is fit to be gone back to.
+    """
 
     changes: list[FieldChange] = field(default_factory=list)
     issues: list[ActionIssue] = field(default_factory=list)
     unready: ActionIssue | None = None
+    may_go_back: bool = False
 
 
 def issue(problem: Problem, message: str) -> Translation:
