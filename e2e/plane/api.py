@@ -21,6 +21,8 @@ _PLURALS = {
     "ScaledObject": ("keda.sh/v1alpha1", "scaledobjects"),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices"),
     "Lease": ("coordination.k8s.io/v1", "leases"),
+    "Role": ("rbac.authorization.k8s.io/v1", "roles"),
+    "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings"),
     "ClusterRoleBinding": ("rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "CustomResourceDefinition": ("apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "DegradationPolicy": ("stepdown.dev/v1alpha1", "degradationpolicies"),

@@ -3,7 +3,9 @@
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -17,10 +19,20 @@ ADMIN = "admin-token"
 
 
 class ControlPlane:
-    """One control plane in one folder. `users` are (token, name, groups) that tests can become."""
+    """One control plane in one folder. `users` are (token, name, groups) that tests can become.
 
-    def __init__(self, folder: Path, users: tuple[tuple[str, str, str], ...] = ()) -> None:
+    `audit` is the audit policy, None for no audit log.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        users: tuple[tuple[str, str, str], ...] = (),
+        audit: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
+        self.audit_log = folder / "audit.log"
+        self._audit = audit
         self.users = ((ADMIN, "admin", "system:masters"), *users)
         self.processes: list[Process] = []
         self.node: FakeNode | None = None
@@ -116,6 +128,7 @@ class ControlPlane:
         tokens.write_text("".join(f'{token},{name},{name},"{groups}"\n' for token, name, groups in self.users))
         process = self._run(
             "kube-apiserver",
+            *self._audit_flags(),
             f"--etcd-servers={etcd}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.port}",
@@ -139,6 +152,13 @@ class ControlPlane:
             "--enable-aggregator-routing=true",
         )
         process.wait_ready(lambda: _answers(f"{self.url}/readyz", str(self.ca)), 60)
+
+    def _audit_flags(self) -> list[str]:
+        if self._audit is None:
+            return []
+        policy = self.folder / "audit.json"
+        policy.write_text(json.dumps(self._audit))
+        return [f"--audit-policy-file={policy}", f"--audit-log-path={self.audit_log}"]
 
     def _controllers(self, authority: Authority) -> None:
         kubeconfig = self.kubeconfig()

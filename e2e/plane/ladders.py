@@ -65,6 +65,17 @@ def settings(name: str, **values: str) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": values}
 
 
+def three_targets(namespace: str, **spec: Any) -> Object:
+    """The ladder `shop` whose levels `low` and `lower` write a Service, the ConfigMap `flags`, and replicas."""
+    return ladder(
+        "shop",
+        namespace,
+        level("low", route("shop", "shop-static"), switch("flags", reviews="off"), scale("shop", 4), trial=True),
+        level("lower", scale("shop", 6), above="120%"),
+        **spec,
+    )
+
+
 def is_let_go(shop: Shop, name: str) -> bool:
     """Whether a policy holds nothing, and has no finalizer."""
     found = shop.policy(name)

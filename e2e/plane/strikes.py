@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from plane.api import Object
-from plane.ladders import HEALTHY, is_let_go, ladder, level, route, scale, settings, switch
+from plane.ladders import HEALTHY, is_let_go, settings, three_targets
 from plane.operator import Operator
 from plane.record import Seen, wait_quiet
 from plane.shop import POLICY, Shop
@@ -50,12 +50,7 @@ class Stage:
         self._armed: tuple[Moment, Operator, signal.Signals] | None = None
         self._struck = Event()
         self.struck_at = 0.0
-        self.policy = ladder(
-            "shop",
-            shop.namespace,
-            level("low", route("shop", "shop-static"), switch("flags", reviews="off"), scale("shop", 4), trial=True),
-            level("lower", scale("shop", 6), above="120%"),
-        )
+        self.policy = three_targets(shop.namespace)
         shop.apply_workloads("shop", "shop-static")
         shop.apply(settings("flags", reviews="on"))
         self.before = shop.snapshot()

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from plane.api import Api, ApiError
+from plane.audit import RULES
 from plane.control_plane import ControlPlane
 from plane.metrics_source import MetricsSource
 from plane.operator import Operator
@@ -44,7 +45,7 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def plane(session_folder: Path) -> Iterator[ControlPlane]:
     """The control plane. `nobody-token` is a user without any right."""
-    plane = ControlPlane(session_folder / "plane", users=(("nobody-token", "nobody", ""),))
+    plane = ControlPlane(session_folder / "plane", users=(("nobody-token", "nobody", ""),), audit=RULES)
     try:
         plane.start()
         for process in plane.processes:

@@ -1,0 +1,79 @@
+"""What the API server noted of the operators' writes: by which process, as which revision, in the server's own order.
+
+A watch says what an object became; only the audit log says who has made it so. Every process has a token of its own
+here, and the log names the token.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RULES: dict[str, Any] = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "omitManagedFields": True,
+    "rules": [
+        {
+            "level": "RequestResponse",
+            "userGroups": ["system:serviceaccounts:stepdown-system"],
+            "verbs": ["patch", "create"],
+            "resources": [
+                {"group": "", "resources": ["services", "configmaps"]},
+                {"group": "apps", "resources": ["deployments/scale", "statefulsets/scale"]},
+                {"group": "coordination.k8s.io", "resources": ["leases"]},
+            ],
+        },
+        {"level": "None"},
+    ],
+}
+"""The audit policy of a plane under test: the operators' writes to targets and Leases, whole."""
+
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """One call that the API server has answered.
+
+    `revision` is the object's after it, 0 where the call was refused; `who` names the token; `object` is the answer.
+    """
+
+    revision: int
+    who: str
+    kind: str
+    name: str
+    code: int
+    object: dict[str, Any]
+
+
+def read_log(path: Path, namespace: str) -> list[Noted]:
+    """All calls to objects of a namespace, in the order of the server's revisions."""
+    with path.open(encoding="utf-8") as lines:
+        found = [noted for line in lines if namespace in line for noted in _noted(line, namespace)]
+    return sorted(found, key=lambda noted: noted.revision)
+
+
+def credential_of(token: str) -> str:
+    """What the log calls the bearer of a ServiceAccount's token."""
+    payload = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return f"JTI={claims['jti']}"
+
+
+def _noted(line: str, namespace: str) -> Iterator[Noted]:
+    try:
+        event = json.loads(line)
+    except ValueError:  # the line that is being written
+        return
+    where = event.get("objectRef") or {}
+    if where.get("namespace") != namespace:
+        return
+    code = int((event.get("responseStatus") or {}).get("code", 0))
+    answer = event.get("responseObject") or {}
+    revision = int((answer.get("metadata") or {}).get("resourceVersion") or 0) if 200 <= code < 300 else 0
+    who = ((event["user"].get("extra") or {}).get(_CREDENTIAL) or ["?"])[0]
+    yield Noted(revision, who, str(where["resource"]), str(where.get("name", "")), code, answer)
