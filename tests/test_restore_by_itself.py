@@ -100,15 +100,15 @@ def test_what_is_refused_is_left_with_its_command_and_the_policy_keeps_its_final
 
     def refuse(when: str, what: str) -> None:
         if (when, what) == ("before", "patch Deployment/extras/scale"):
-            raise Refused(403, "patch deployments/scale extras: forbidden")
+            raise Refused(403, 'User "me" cannot patch resource "deployments/scale"')
 
     world.sandbox.on_call = refuse
     outcome = restored(world)
 
     assert (outcome.is_complete, outcome.hopeless) == (False, True)
     assert outcome.left == [
-        "default/shop: Deployment extras /spec/replicas not put back: Deployment extras: patch deployments/scale"
-        " extras: forbidden"
+        'default/shop: Deployment extras /spec/replicas not put back: Deployment extras: User "me" cannot patch resource'
+        ' "deployments/scale"'
     ]
     uid = world.sandbox.get("Deployment", "extras")["metadata"]["uid"]
     assert outcome.commands == [

@@ -38,6 +38,8 @@ class Release:
         self.helm: Tool = helm_for(plane.kubeconfig(), folder / "helm")
         self.values: Values = {
             "replicas": 0,
+            "allNamespaces": True,
+            "features": {"keda": True},
             "metricsEndpoint": {"url": prometheus_url, "allowedCIDRs": ["127.0.0.0/8"], "timeout": "2s"},
             "lease": {"durationSeconds": 5, "renewSeconds": 1},
             "massGuard": {"maxNewlyDegraded": "100%"},

@@ -173,14 +173,15 @@ def test_the_charts_rights_are_enough_for_every_feature(
 
 @pytest.fixture
 def namespaced(plane: ControlPlane, prometheus: Prometheus, shop: Shop, tmp_path: Path) -> Iterator[Release]:
-    """A second release whose rights are Roles in the shop's namespace only."""
-    values = {"watchNamespaces": [shop.namespace], "crds": {"enabled": False}}
+    """A second release that watches the shop's namespace only, and has rights in no other."""
+    scope = {"namespaces": [shop.namespace], "allNamespaces": False, "watchOthers": False}
+    values = {**scope, "crds": {"enabled": False}}
     release = Release(plane, tmp_path, prometheus.url, values, "stepdown-one", "stepdown-one").install()
     yield release
     release.uninstall()
 
 
-def test_roles_in_one_namespace_are_enough_for_every_feature_there(
+def test_rights_in_one_namespace_are_enough_for_every_feature_there(
     shop: Shop, namespaced: Release, stand_down: Callable[[], None], tmp_path: Path, answering: PodServer
 ) -> None:
     stand_down()

@@ -98,17 +98,19 @@ def test_without_rights_one_line_each_says_what_is_refused_and_it_works_when_the
     operator.wait_leader()
     wait_retries(operator, "can't be listed")
     without_lists = warnings(operator)[1:]
-    shop.kubectl(
-        "create",
-        "clusterrolebinding",
-        powerless,
-        f"--clusterrole={release.name}",
-        f"--serviceaccount={release.namespace}:{powerless}",
-    )
+    roles = [release.name, f"{release.name}-policies", f"{release.name}-workloads"]
+    for role in roles:
+        shop.kubectl(
+            "create",
+            "clusterrolebinding",
+            f"{role}-{powerless}",
+            f"--clusterrole={role}",
+            f"--serviceaccount={release.namespace}:{powerless}",
+        )
     try:
         shop.wait_condition("shop", "Ready", "False", "TargetNotFound")
     finally:
-        shop.kubectl("delete", "clusterrolebinding", powerless)
+        shop.kubectl("delete", "clusterrolebinding", *(f"{role}-{powerless}" for role in roles))
         shop.kubectl("delete", "rolebinding", powerless, "--namespace", release.namespace)
 
     assert without_lease == [

@@ -26,7 +26,7 @@ from stepdown.news import News
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import Claims, Memory, Prepared, Problems
 from stepdown.tick import Tick, report_of, report_of_nothing
-from stepdown.writer import Objects, Writer, read_targets
+from stepdown.writer import Objects, Writer, problem_of, read_targets
 
 VERIFY_SECONDS = 300.0
 """How often a policy at rest looks whether everything it names is still there."""
@@ -95,8 +95,8 @@ class Cycle:
             try:
                 await self._plan(tick, before)
             except Refused as error:
-                text = f"{error.message}; give the operator that right: nothing is changed until then"
-                return await self._report_broken(policy, status, now, ((Problem.FORBIDDEN, text),))
+                text = f"{error.message}; nothing is changed until then"
+                return await self._report_broken(policy, status, now, ((problem_of(error), text),))
         if tick.decision.is_transition:
             tick.status = with_transition(tick.status, tick.decision, tick.left, tick.entered, now)
         if tick.decision.reason is not Reason.MASS_DEGRADATION:

@@ -16,7 +16,7 @@ from stepdown.engine.undo import undo
 from stepdown.ports import Event, Journal, Policy
 from stepdown.writer import Objects, Written
 
-_FAILED = (Problem.ACTION_REJECTED, Problem.FORBIDDEN)
+_FAILED = (Problem.ACTION_REJECTED, Problem.NOT_AUTHORIZED)
 
 NOTHING_HELD = "nothing is held any more"
 

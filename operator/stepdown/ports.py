@@ -3,6 +3,7 @@
 The cycle is written against these; live runs, simulation and the tests bring their own.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ FINALIZER = "stepdown.dev/restore"
 """On a policy only while its ledger is not empty."""
 
 
+_NO_RIGHT = re.compile(r'User ".*" cannot \w+ ')
+
+
 class Refused(Exception):
     """The API server answered no; `status` is the HTTP code, `message` its one-line reason."""
 
@@ -31,6 +35,11 @@ class Refused(Exception):
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
+
+    @property
+    def lacks_right(self) -> bool:
+        """Whether a right is missing. Admission (a policy, a quota) answers 403 too, and no right would cure that."""
+        return self.status == 403 and _NO_RIGHT.search(self.message) is not None
 
 
 class Conflict(Refused):

@@ -124,8 +124,7 @@ class Writer:
             objects[place] = await self._look(done.policy.namespace, target)
             return
         except Refused as error:
-            problem = Problem.FORBIDDEN if error.status == 403 else Problem.ACTION_REJECTED
-            done.problems.append((problem, f"{target.kind} {target.name}: {error.message}", target))
+            done.problems.append((problem_of(error), f"{target.kind} {target.name}: {error.message}", target))
             return
         objects[place] = _scaled(obj, result) if subresource else result
         if write.texts:
@@ -158,6 +157,11 @@ class Writer:
             except (Refused, Unknown):
                 objects[(target.kind, target.name)] = await self._look(policy.namespace, target)
         return policy, status
+
+
+def problem_of(error: Refused) -> Problem:
+    """What keeps a policy from doing its job where the API server said no."""
+    return Problem.NOT_AUTHORIZED if error.lacks_right else Problem.ACTION_REJECTED
 
 
 async def read_targets(cluster: Cluster, namespace: str, entries: Iterable[Entry]) -> Objects:

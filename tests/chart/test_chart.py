@@ -93,7 +93,7 @@ def test_lint_finds_nothing(helm):
     ("values", "arguments"),
     [
         pytest.param({}, [], id="default"),
-        pytest.param({"watchNamespaces": ["shop", "payments"]}, [], id="namespaced"),
+        pytest.param({"namespaces": ["shop", "payments"], "watchOthers": False}, [], id="namespaced"),
         pytest.param(EVERYTHING, [SERVICE_MONITORS], id="everything"),
     ],
 )
@@ -110,8 +110,10 @@ def test_a_render_is_the_reviewed_one(template, snapshot, values, arguments):
         ({"metricsEndpoint": {"ulr": "http://prometheus"}}, "additional properties 'ulr' not allowed"),
         ({"metricsEndpoint": {"limits": {"bytes": 1}}}, "additional properties 'bytes' not allowed"),
         ({"metricsEndpoint": {"url": "prometheus:9090"}}, "does not match pattern"),
-        ({"watchNamespaces": "shop"}, "got string, want array"),
         ({"massGuard": {"maxNewlyDegraded": "150%"}}, "does not match pattern"),
+        ({"namespaces": "shop"}, "got string, want array"),
+        ({"watchOthers": False}, "list some in namespaces"),
+        ({"watchOthers": False, "namespaces": ["shop"], "allNamespaces": True}, "leave allNamespaces off"),
         ({"logLevel": "loud"}, "value must be one of 'debug', 'info', 'warning', 'error'"),
         ({"lease": {"durationSeconds": 10, "renewSeconds": 10}}, "make renewSeconds smaller"),
     ],
@@ -180,6 +182,8 @@ def test_chart_and_package_have_one_version():
 def test_without_a_url_there_is_no_default_endpoint(render):
     assert config_of(render()) == {
         "namespaces": [],
+        "optIn": "kubectl -n $NAMESPACE create rolebinding stepdown --clusterrole=stepdown-workloads"
+        " --serviceaccount=stepdown-system:stepdown",
         "leaseNamespace": "stepdown-system",
         "metricsEndpoint": None,
         "logLevel": "info",
@@ -276,10 +280,14 @@ def test_the_crds_can_be_left_to_others(render):
     assert of_kind(render({"crds": {"enabled": False}}), "CustomResourceDefinition") == []
 
 
-def test_notes_tell_version_mode_and_three_commands(notes):
-    text = notes({"watchNamespaces": ["shop", "payments"], "metricsEndpoint": {"url": "http://prometheus:9090"}})
+def test_notes_tell_version_where_it_may_work_and_what_to_do_next(notes):
+    text = notes({"namespaces": ["shop", "payments"], "metricsEndpoint": {"url": "http://prometheus:9090"}})
     assert text.strip() == (
-        "Stepdown 0.1.0 works in shop, payments.\n"
+        "Stepdown 0.1.0 may work in shop, payments.\n"
+        "\n"
+        "Let it into a namespace:\n"
+        "  kubectl -n NAMESPACE create rolebinding stepdown --clusterrole=stepdown-workloads"
+        " --serviceaccount=stepdown-system:stepdown\n"
         "\n"
         "Try:\n"
         "  kubectl -n stepdown-system rollout status deployment/stepdown\n"
@@ -289,13 +297,25 @@ def test_notes_tell_version_mode_and_three_commands(notes):
 
 
 @pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({}, "no namespace yet"),
+        ({"allNamespaces": True}, "all namespaces"),
+        ({"namespaces": ["shop"], "watchOthers": False}, "shop"),
+    ],
+)
+def test_notes_tell_where_it_may_work(notes, values, where):
+    assert notes(values).startswith(f"Stepdown 0.1.0 may work in {where}.\n")
+
+
+@pytest.mark.parametrize(
     ("values", "warning"),
     [
         ({}, "metricsEndpoint.url is not set"),
         ({"crds": {"enabled": False}}, "crds.enabled is false"),
         ({"crds": {"keep": False}}, "crds.keep is false"),
         ({"metrics": {"serviceMonitor": {"enabled": True}}}, "the cluster does not know ServiceMonitor"),
-        ({"features": {"keda": False}}, "features.keda is off"),
+        ({"features": {"hpa": False}}, "features.hpa is off"),
     ],
 )
 def test_notes_warn_of_what_will_surprise(notes, values, warning):

@@ -24,10 +24,9 @@ SCALE = {
     "autoscaling/horizontalpodautoscalers": "get list",
     "keda.sh/scaledobjects": "get list",
 }
-EVERY_FEATURE = {
+DEFAULT_FEATURES = {
     **SCALE,
     "autoscaling/horizontalpodautoscalers": "get list patch",
-    "keda.sh/scaledobjects": "get list patch",
     "configmaps": "get patch",
     "services": "get patch",
     **PODS,
@@ -79,30 +78,50 @@ PEOPLE = {
 }
 
 
-def test_by_default_the_operator_has_exactly_the_rights_of_all_features_everywhere(render):
+ACCOUNT = ["ServiceAccount stepdown-system/stepdown"]
+BOUND_ALWAYS = {
+    "ClusterRoleBinding /stepdown": ("ClusterRole stepdown", ACCOUNT),
+    "RoleBinding stepdown-system/stepdown-own": ("Role stepdown-own", ACCOUNT),
+}
+POLICIES, WORKLOADS_ROLE = ("ClusterRole stepdown-policies", ACCOUNT), ("ClusterRole stepdown-workloads", ACCOUNT)
+
+
+def test_the_roles_hold_exactly_the_rights_of_what_is_on(render):
     assert roles(render()) == {
-        "ClusterRole /stepdown": {**CLUSTER_SCOPED, **ALWAYS, **EVERY_FEATURE},
-        "Role stepdown-system/stepdown-own": OWN_NAMESPACE,
-        **PEOPLE,
-    }
-
-
-def test_with_watch_namespaces_the_rights_on_workloads_are_in_just_these(render):
-    assert roles(render({"watchNamespaces": ["shop", "payments"]})) == {
         "ClusterRole /stepdown": CLUSTER_SCOPED,
-        "Role shop/stepdown": {**ALWAYS, **EVERY_FEATURE},
-        "Role payments/stepdown": {**ALWAYS, **EVERY_FEATURE},
+        "ClusterRole /stepdown-policies": ALWAYS,
+        "ClusterRole /stepdown-workloads": DEFAULT_FEATURES,
         "Role stepdown-system/stepdown-own": OWN_NAMESPACE,
         **PEOPLE,
     }
 
 
-def test_each_role_is_bound_to_the_operators_account_and_nobody_else(render):
-    account = ["ServiceAccount stepdown-system/stepdown"]
-    assert subjects(render({"watchNamespaces": ["shop"]})) == {
-        "ClusterRoleBinding /stepdown": ("ClusterRole stepdown", account),
-        "RoleBinding shop/stepdown": ("Role stepdown", account),
-        "RoleBinding stepdown-system/stepdown-own": ("Role stepdown-own", account),
+def test_by_default_no_namespace_has_let_the_operator_in_and_it_sees_policies_everywhere(render):
+    assert subjects(render()) == {**BOUND_ALWAYS, "ClusterRoleBinding /stepdown-policies": POLICIES}
+
+
+def test_rights_on_workloads_are_bound_in_the_namespaces_that_let_it_in(render):
+    assert subjects(render({"namespaces": ["shop", "payments"]})) == {
+        **BOUND_ALWAYS,
+        "ClusterRoleBinding /stepdown-policies": POLICIES,
+        "RoleBinding shop/stepdown-workloads": WORKLOADS_ROLE,
+        "RoleBinding payments/stepdown-workloads": WORKLOADS_ROLE,
+    }
+
+
+def test_rights_on_workloads_are_bound_once_where_all_namespaces_let_it_in(render):
+    assert subjects(render({"namespaces": ["shop"], "allNamespaces": True})) == {
+        **BOUND_ALWAYS,
+        "ClusterRoleBinding /stepdown-policies": POLICIES,
+        "ClusterRoleBinding /stepdown-workloads": WORKLOADS_ROLE,
+    }
+
+
+def test_with_watch_others_off_no_right_on_policies_reaches_further_than_the_listed_namespaces(render):
+    assert subjects(render({"namespaces": ["shop"], "watchOthers": False})) == {
+        **BOUND_ALWAYS,
+        "RoleBinding shop/stepdown-policies": POLICIES,
+        "RoleBinding shop/stepdown-workloads": WORKLOADS_ROLE,
     }
 
 
@@ -121,7 +140,7 @@ def test_each_role_is_bound_to_the_operators_account_and_nobody_else(render):
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",
 )
 def test_a_feature_brings_its_rights_and_takes_them_away(render, features, expected):
-    assert roles(render(only(*features)))["ClusterRole /stepdown"] == {**CLUSTER_SCOPED, **ALWAYS, **expected}
+    assert roles(render(only(*features)))["ClusterRole /stepdown-workloads"] == expected
 
 
 def test_the_operator_reads_just_the_secrets_that_are_named(render):
@@ -140,10 +159,11 @@ def test_nobody_is_given_the_status_of_policies_because_it_holds_the_ledger(rend
     assert not any("degradationpolicies/status" in found for found in people.values())
 
 
-@pytest.mark.parametrize("values", [{}, {"watchNamespaces": ["shop"]}])
-def test_no_right_is_a_wildcard(render, values):
+@pytest.mark.parametrize("right", ["*", "escalate", "bind", "impersonate", "pods/exec", "create pods", "secrets"])
+def test_no_right_reaches_further_than_anybody_would_expect(render, right):
+    values = {"features": {"keda": True}, "rbac": {"aggregateTo": {"edit": False, "admin": False, "view": False}}}
     granted = " ".join(f"{key} {verbs}" for found in roles(render(values)).values() for key, verbs in found.items())
-    assert "*" not in granted
+    assert right not in granted
 
 
 def test_rights_on_policies_join_the_clusters_own_roles_as_far_as_wanted(render):
@@ -153,7 +173,7 @@ def test_rights_on_policies_join_the_clusters_own_roles_as_far_as_wanted(render)
                 label.rpartition("-to-")[2] for label in obj["metadata"]["labels"] if "aggregate-to-" in label
             )
             for obj in render(values)
-            if obj["kind"] == "ClusterRole" and obj["metadata"]["name"] != "stepdown"
+            if obj["kind"] == "ClusterRole" and obj["metadata"]["name"] in ("stepdown-view", "stepdown-edit")
         }
 
     assert joined({}) == {"stepdown-view": ["admin", "edit", "view"], "stepdown-edit": ["admin", "edit"]}

@@ -217,7 +217,7 @@ def test_row_9_a_read_that_is_forbidden_is_said_in_the_status_and_changes_nothin
 
     def fail(when: str, what: str) -> None:
         if when == "before" and what == "read":
-            raise Refused(403, "get deployments shop: forbidden")
+            raise Refused(403, 'get deployments shop: User "stepdown" cannot get resource "deployments"')
 
     subject.sandbox.on_call = fail
 
@@ -227,9 +227,9 @@ def test_row_9_a_read_that_is_forbidden_is_said_in_the_status_and_changes_nothin
 
     subject.run(scene())
     ready = next(c for c in subject.status()["conditions"] if c["type"] == "Ready")
-    assert (ready["status"], ready["reason"]) == ("False", "Forbidden")
+    assert (ready["status"], ready["reason"]) == ("False", "NotAuthorized")
     assert ready["message"] == (
-        "get deployments shop: forbidden; give the operator that right: nothing is changed until then"
+        'get deployments shop: User "stepdown" cannot get resource "deployments"; nothing is changed until then'
     )
     assert subject.sandbox.writes == []
 

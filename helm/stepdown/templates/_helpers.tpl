@@ -29,10 +29,21 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* What a person runs to let the operator into a namespace. Empty where roles are made by others. */}}
+{{- define "stepdown.optIn" -}}
+{{- if .Values.rbac.create -}}
+{{- $name := include "stepdown.name" . -}}
+kubectl -n $NAMESPACE create rolebinding {{ $name }} --clusterrole={{ $name }}-workloads --serviceaccount={{ .Release.Namespace }}:{{ include "stepdown.serviceAccount" . }}
+{{- end -}}
+{{- end -}}
+
 {{/* The file that `stepdown run --config` reads. */}}
 {{- define "stepdown.config" -}}
 {{- if ge (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds) -}}
 {{- fail (printf "lease.renewSeconds is %d and lease.durationSeconds %d: a leader must renew before its lease ends, so make renewSeconds smaller" (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds)) -}}
+{{- end -}}
+{{- if and (not .Values.watchOthers) (or .Values.allNamespaces (not .Values.namespaces)) -}}
+{{- fail "watchOthers is false, so just the namespaces that you list are watched: list some in namespaces, and leave allNamespaces off" -}}
 {{- end -}}
 {{- $endpoint := dict -}}
 {{- with .Values.metricsEndpoint -}}
@@ -47,7 +58,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 {{- dict
-  "namespaces" .Values.watchNamespaces
+  "namespaces" (ternary (list) .Values.namespaces .Values.watchOthers)
+  "optIn" (include "stepdown.optIn" .)
   "leaseNamespace" .Release.Namespace
   "metricsEndpoint" (ternary $endpoint nil (not (empty $endpoint)))
   "logLevel" .Values.logLevel

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Collection
 
 from stepdown.adapters.api import Api
+from stepdown.adapters.denials import Denials
 from stepdown.adapters.paths import object_path, resource_of
 from stepdown.engine.fields import Ref, Target
 from stepdown.ports import Conflict, JsonPatch, Object, Refused, Snapshot
@@ -16,10 +17,11 @@ READS_AT_ONCE = 8
 
 
 class KubernetesCluster:
-    """ports.Cluster on the real API server."""
+    """ports.Cluster on the real API server. `opt_in` is the command that lets the operator into a namespace."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, opt_in: str = "") -> None:
         self._api = api
+        self._denials = Denials(opt_in)
         self._slots = asyncio.Semaphore(READS_AT_ONCE)
 
     async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
@@ -36,13 +38,16 @@ class KubernetesCluster:
     async def _read(self, namespace: str, ref: Ref) -> Object | list[Object] | None:
         path = object_path(namespace, ref.kind, ref.name)
         verb = "list" if ref.name is None else "get"
+        self._denials.check(verb, path)
         async with self._slots:
             try:
                 answer = await self._api.get(path)
             except Refused as error:
                 if error.status == 404:
                     return [] if ref.name is None else None
-                raise _named(error, verb, path, ref.name) from None
+                named = _named(error, verb, path, ref.name)
+                raise self._denials.denied(verb, path, namespace, named) from None
+        self._denials.granted(verb, path)
         if ref.name is None:
             return list(answer.get("items") or [])
         return answer
@@ -50,12 +55,16 @@ class KubernetesCluster:
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """See ports.Cluster."""
         path = object_path(namespace, target.kind, target.name, subresource)
+        self._denials.check("patch", path)
         try:
-            return await self._api.patch(path, patch)
+            result = await self._api.patch(path, patch)
         except Conflict:
             raise
         except Refused as error:
-            raise _named(error, "patch", path, target.name) from None
+            named = _named(error, "patch", path, target.name)
+            raise self._denials.denied("patch", path, namespace, named) from None
+        self._denials.granted("patch", path)
+        return result
 
 
 def _named(error: Refused, verb: str, path: str, name: str | None) -> Refused:

@@ -153,7 +153,10 @@ class Operator:
 
     async def _work(self, epoch: int) -> None:
         """Watches, evaluates and tells, until it is cancelled."""
-        cluster, journal = KubernetesCluster(self._api), KubernetesJournal(self._api, self._identity)
+        cluster, journal = (
+            KubernetesCluster(self._api, self._config.opt_in),
+            KubernetesJournal(self._api, self._identity),
+        )
         endpoints = Endpoints(
             self._api,
             PodsObserver(cluster),

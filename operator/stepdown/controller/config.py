@@ -57,6 +57,11 @@ class Config(Model):
     mass_guard: MassGuardConfig = Field(
         default_factory=MassGuardConfig, description="Most policies to degrade at once. Example: {window: 5m}"
     )
+    opt_in: str = Field(
+        "",
+        max_length=1024,
+        description="Command that lets the operator into the namespace $NAMESPACE. Example: kubectl -n $NAMESPACE …",
+    )
     metrics_endpoint: EndpointSpec | None = Field(None, description="The endpoint `default`. Example: {url: http://…}")
     metrics_address: str = Field(
         "0.0.0.0:8080",

@@ -38,7 +38,7 @@ class Problem(StrEnum):
     FALLBACK_NOT_READY = "FallbackNotReady"
     CONFLICT = "Conflict"
     LEDGER_FULL = "LedgerFull"
-    FORBIDDEN = "Forbidden"
+    NOT_AUTHORIZED = "NotAuthorized"
     MASS_DEGRADATION = "MassDegradation"
 
 

@@ -85,7 +85,7 @@ class Restorer:
         outcome.done = [_fate(policy, entry, written.facts) for entry in held if entry.id not in left]
         outcome.left = _left(policy, written)
         outcome.commands = undo(policy.namespace, policy.name, written.status.ledger, objects).commands
-        outcome.hopeless = bool(written.problems) and all(p is Problem.FORBIDDEN for p, _, _ in written.problems)
+        outcome.hopeless = bool(written.problems) and all(p is Problem.NOT_AUTHORIZED for p, _, _ in written.problems)
         return written.status
 
 
