@@ -107,8 +107,8 @@ def test_what_is_refused_is_left_with_its_command_and_the_policy_keeps_its_final
 
     assert (outcome.is_complete, outcome.hopeless) == (False, True)
     assert outcome.left == [
-        'default/shop: Deployment extras /spec/replicas not put back: Deployment extras: User "me" cannot patch resource'
-        ' "deployments/scale"'
+        'default/shop: Deployment extras /spec/replicas not put back: Deployment extras: User "me" cannot patch'
+        ' resource "deployments/scale"'
     ]
     uid = world.sandbox.get("Deployment", "extras")["metadata"]["uid"]
     assert outcome.commands == [
