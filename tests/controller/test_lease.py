@@ -73,7 +73,7 @@ def test_a_dead_leader_is_replaced_after_the_duration():
     lost, won = ops.changes[-2:]
     assert (lost[1], won[1]) == ("nobody", "b")
     assert 38 <= lost[0] <= 40
-    assert 45 <= won[0] <= 49
+    assert 43.5 <= won[0] <= 46
     assert ops.b.epochs[0] > ops.a.epochs[0]
 
 
@@ -82,7 +82,7 @@ def test_a_release_lets_the_next_one_in_at_its_next_look():
     ops.time.run(30)
     ops.time.kill("a")
     ops.time.start("a", ops.a.lease.release())
-    ops.time.run(33)
+    ops.time.run(30.6)
     assert ops.leader == "b"
     assert ops.b.epochs[0] > ops.a.epochs[0]
 
@@ -105,7 +105,7 @@ def test_a_leader_whose_calls_fail_stops_believing_before_another_may_lead(fate)
     ops.time.run(100)
     changes = [c for c in ops.changes if c[0] > 29]
     assert [name for _, name in changes] == ["nobody", "b"]
-    assert changes[1][0] - changes[0][0] >= 5
+    assert changes[1][0] - changes[0][0] >= 4.5
 
 
 @pytest.mark.parametrize("fate", ["hang", "before", "after", "refused"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.test_lease import Ops, spec
-from stepdown.ports import Object
+from stepdown.ports import Object, Unknown
 
 
 def test_a_deleted_lease_stands_for_its_holder_until_the_duration_is_over():
@@ -28,6 +28,32 @@ def test_a_leader_whose_lease_is_deleted_gives_up_and_leads_again_under_a_new_ep
     assert [name for _, name in ops.changes] == ["nobody", "a", "nobody", "a"]
     assert ops.a.epochs[1] > ops.a.epochs[0]
     assert ops.b.epochs == []
+
+
+def test_a_process_that_finds_no_lease_waits_for_whoever_policies_remember_and_leads_beyond_that_epoch():
+    ops = Ops(remembered=remembering(2_000_000_000))
+    ops.a.start()
+    ops.time.run(60)
+    assert 15 <= ops.changes[-1][0] <= 16
+    assert ops.a.epochs == [2_000_000_001]
+
+
+def test_a_process_that_finds_no_lease_does_not_lead_while_nobody_says_what_policies_remember():
+    ops = Ops(remembered=unanswered)
+    ops.a.start()
+    ops.time.run(60)
+    assert ops.changes == [(0.0, "nobody")]
+
+
+def remembering(epoch: int) -> Any:
+    async def remembered() -> int:
+        return epoch
+
+    return remembered
+
+
+async def unanswered() -> int:
+    raise Unknown("no answer")
 
 
 def hand(**fields: Any) -> Any:
@@ -54,6 +80,8 @@ GARBLED = [
     hand(leaseTransitions=None),
     hand(leaseTransitions=-5),
     hand(leaseTransitions=0),
+    hand(leaseTransitions=2**31 - 1),
+    hand(holderIdentity=""),
     hand(leaseTransitions=True, holderIdentity="bob"),
     hand(leaseDurationSeconds="long", holderIdentity="bob"),
     hand(leaseDurationSeconds=1, holderIdentity="bob"),
@@ -90,6 +118,24 @@ def test_a_lease_grabbed_by_hand_is_obeyed_and_taken_back_after_its_duration():
     assert changes[0][0] <= 32.5
     assert changes[1][0] >= 45
     assert (ops.a.epochs[1:] + ops.b.epochs)[0] > ops.a.epochs[0]
+
+
+def test_a_holder_emptied_by_hand_stands_for_who_may_not_have_noticed():
+    ops = Ops().both()
+    ops.time.at(30.01, lambda: ops.server.edit(hand(holderIdentity="")))
+    ops.time.at(30.01, lambda: setattr(ops.a.client, "fate", lambda _: "hang"))
+    ops.time.run(120)
+    changes = [c for c in ops.changes if c[0] > 29]
+    assert [name for _, name in changes] == ["nobody", "b"]
+    assert changes[1][0] >= 45
+
+
+def test_the_highest_epoch_that_a_lease_can_hold_does_not_keep_everybody_from_leading():
+    ops = Ops().both()
+    ops.time.at(30, lambda: ops.server.edit(hand(leaseTransitions=2**31 - 1)))
+    ops.time.run(120)
+    assert ops.leader in ("a", "b")
+    assert ops.a.epochs[0] < spec(ops.server)["leaseTransitions"] < 2**31 - 1
 
 
 def test_a_hand_that_shortens_the_duration_lets_nobody_in_early():

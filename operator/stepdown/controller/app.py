@@ -29,6 +29,7 @@ from stepdown.controller.endpoints import Endpoints
 from stepdown.controller.evaluator import Evaluator
 from stepdown.controller.feeder import Feeder
 from stepdown.controller.lease import Lease
+from stepdown.controller.listing import items, remembered_epoch
 from stepdown.controller.server import Server
 from stepdown.cycle import Cycle
 from stepdown.mass_guard import MassGuard
@@ -45,9 +46,6 @@ Known = Callable[[str, str | None], list[Mapping[str, Any]]]
 
 RETRY_SECONDS = 3.0
 """Pause before something that is needed at the start is looked for again."""
-
-PAGE = "500"
-"""Objects in one page of a list."""
 
 RELIST_SECONDS = 300.0
 """How often everything is listed again. A watch may miss an end or an edit: kopf emits no end of what was gone when
@@ -93,6 +91,7 @@ class Operator:
             self._identity,
             duration=config.lease.duration_seconds,
             renew_every=config.lease.renew_seconds,
+            remembered=partial(remembered_epoch, api, config.namespaces),
         )
         self._metrics = Metrics()
         self._beat = time.monotonic()
@@ -213,15 +212,10 @@ class Operator:
         while True:
             try:
                 uids: set[str] = set()
-                after = ""
-                while True:
-                    page = await self._api.get(path, limit=PAGE, **({"continue": after} if after else {}))
-                    for obj in page.get("items") or []:
-                        uids.add(str(obj["metadata"]["uid"]))
-                        see(plural, obj, False)
-                    after = str(page["metadata"].get("continue") or "")
-                    if not after:
-                        return uids
+                async for obj in items(self._api, path):
+                    uids.add(str(obj["metadata"]["uid"]))
+                    see(plural, obj, False)
+                return uids
             except Refused as error:
                 log.warning("%s can't be listed: %s; %s", plural, error.message, _cure(error.status))
             except Unknown as error:

@@ -6,8 +6,9 @@ long it was starved or paused since. Another's Lease is taken only after it has 
 eyes for its whole duration; clocks of other machines are never compared. `leaseTransitions` is the epoch.
 
 A Lease may be deleted, garbled or taken by hand. One that was there and is gone stands for its old holder, who may
-not have noticed: it is made anew after the duration only. What isn't readable counts as held by somebody, and an
-epoch is never below the seconds since EPOCH_ZERO, so that losing the count doesn't lead behind it.
+not have noticed: it is made anew after the duration only. A process that has never seen it asks what policies
+remember. What isn't readable counts as held by somebody, and so does an emptied holder that its holder has not
+emptied itself. An epoch is never below the seconds since EPOCH_ZERO, so that losing the count doesn't lead behind it.
 """
 
 import asyncio
@@ -30,6 +31,12 @@ DURATION_MAX = 300.0
 EPOCH_ZERO = 1_704_067_200
 """2024-01-01, as seconds since 1970: `leaseTransitions` is a 32-bit number."""
 
+EPOCH_MAX = 2_147_000_000
+"""What is above it was written by hand and doesn't count: the field ends soon after, and nothing could follow."""
+
+LOOK_SECONDS = 0.5
+"""Longest time between two looks of who stands by: a Lease that was let go is soon taken."""
+
 _NOWHERE = ""
 """The version of a Lease that is not there."""
 
@@ -47,8 +54,15 @@ class LeaseApi(Protocol):
         """A creation."""
 
 
+async def _nothing() -> int:
+    return 0
+
+
 class Lease:
-    """One contender for one Lease. Times in seconds; `clock`, `sleep` and `wall` are for tests."""
+    """One contender for one Lease. Times in seconds; `clock`, `sleep` and `wall` are for tests.
+
+    `remembered` gives the highest epoch that anything else still knows of, 0 for none; it may raise as the API does.
+    """
 
     def __init__(
         self,
@@ -61,13 +75,14 @@ class Lease:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         wall: Callable[[], float] = time.time,
+        remembered: Callable[[], Awaitable[int]] = _nothing,
     ) -> None:
         self._api = api
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._path = f"{self._collection}/{name}"
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration, self._every = duration, min(renew_every, duration * BELIEVED_PART / 2)
-        self._clock, self._sleep, self._wall = clock, sleep, wall
+        self._clock, self._sleep, self._wall, self._remembered = clock, sleep, wall, remembered
         self._seen: tuple[str, float] | None = None
         self._last_good = float("-inf")
         self._unanswered = 0
@@ -92,17 +107,19 @@ class Lease:
         """Waits until we lead; gives the epoch."""
         while True:
             started = self._clock()
+            pause = self._every
             try:
                 if await self._try():
                     self._last_good = started
                     if self.is_leader():
                         return self.epoch
+                pause = min(self._every, LOOK_SECONDS)
             except Refused as error:
                 cure = "; give the operator's ServiceAccount the chart's roles" if error.status in (401, 403) else ""
                 log.warning("no lease yet: %s%s", error, cure)
             except Unknown as error:
                 log.warning("no lease yet: %s", error)
-            await self._sleep(self._every)
+            await self._sleep(pause)
 
     async def hold(self) -> None:
         """Renews; returns as soon as we don't lead any more."""
@@ -138,7 +155,8 @@ class Lease:
             found = await self._api.get(self._path)
             spec = _spec_of(found)
             if self._is_ours(spec):
-                await self._api.patch(self._path, _replacing(found, {**spec, "holderIdentity": ""}))
+                kept = {key: value for key, value in spec.items() if key != "renewTime"}
+                await self._api.patch(self._path, _replacing(found, {**kept, "holderIdentity": ""}))
         except (Refused, Unknown) as error:
             log.warning("the lease could not be released: %s", error)
 
@@ -157,15 +175,17 @@ class Lease:
         self._highest = max(self._highest, _whole(spec.get("leaseTransitions")))
         stood = self._stood(str(found["metadata"].get("resourceVersion")))
         unanswered = spec.get("holderIdentity") == self._identity and spec.get("leaseTransitions") == self._unanswered
-        free = spec.get("holderIdentity") == ""
+        free = spec.get("holderIdentity") == "" and "renewTime" not in spec  # as `release` leaves it, and no hand does
         free = free or (self._is_ours(spec) and self.epoch > 0) or (unanswered and self._unanswered > 0)
         if not free and stood < self._wait(spec):
             return False
         return await self._take(self._next_epoch(), lambda body: self._api.patch(self._path, _replacing(found, body)))
 
     async def _create(self) -> bool:
-        was_there = self._seen is not None
-        if was_there and self._stood(_NOWHERE) < self._duration:
+        if self._seen is None:
+            self._highest = max(self._highest, await self._remembered())
+        may_be_held = self._seen is not None or self._highest > 0
+        if may_be_held and self._stood(_NOWHERE) < self._duration:
             return False
         body = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -228,4 +248,4 @@ def _spec_of(found: Object) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= EPOCH_MAX else 0
