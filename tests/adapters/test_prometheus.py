@@ -112,6 +112,15 @@ def test_warnings_make_an_answer_partial_and_infos_do_not() -> None:
         assert observe(observer, promql("partial", allow_partial=True)) == [Observation(1.0, sampled=NOW)]
 
 
+@pytest.mark.row(29)
+@pytest.mark.parametrize("warning", ["", " ", "\u202e\n"])
+def test_a_warning_without_words_is_one_too(warning: str) -> None:
+    with asking(lambda _: vector([({"stepdown_query": "0"}, 1)], warnings=[warning])) as (observer, _):
+        assert observe(observer, promql("load")) == [
+            Observation(missing=Missing.PARTIAL, detail="a warning without words")
+        ]
+
+
 @pytest.mark.row(28)
 @pytest.mark.parametrize(
     ("data", "missing", "detail"),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adapters.hostile import HEAD, NOW, Request, Server, asking, drip, error, oracle, vector
+from adapters.hostile import HEAD, NOW, Request, Server, asking, document, drip, error, http, oracle, vector
 from adapters.test_prometheus import observe, promql
 from stepdown.adapters.prometheus import PrometheusObserver
 from stepdown.adapters.prometheus_connection import PlainSocket
@@ -140,6 +140,27 @@ def test_credentials_are_sent_and_never_shown(credentials, header: str) -> None:
     assert "s3cret," not in seen.detail
     assert seen.detail.isprintable()
     assert len(seen.detail) <= 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda said: http(b"{}", 200, f"Content-Type: {said}\r\n"),
+        lambda said: document({"resultType": said, "result": []}),
+        lambda said: vector([], warnings=[said]),
+        lambda said: http(b"{}", 200, f"Content-Type: application/json\r\nContent-Encoding: {said}\r\n"),
+        lambda said: http(b"", 302, f"Location: http://{said}.example\r\n"),
+        lambda said: f"HTTP/1.1 200 {said}\r\n{said}: {said}\r\n\r\n".encode(),
+        lambda said: f"{said}\r\n\r\n".encode(),
+    ],
+    ids=["content type", "result type", "warning", "encoding", "redirect", "headers", "status line"],
+)
+def test_a_credential_that_is_sent_back_is_not_shown_wherever_it_stands_not_even_in_part(answer) -> None:
+    token = "Canary" + "0123456789abcdef" * 10
+    with asking(lambda request: answer(request.headers["authorization"].split()[1]), token=token) as (observer, _):
+        (seen,) = observe(observer, LOAD)
+    assert seen.missing is not None
+    assert "canary" not in seen.detail.lower()
 
 
 @pytest.mark.parametrize("token", ["", "a\nHost: evil", "tökén"])

@@ -90,8 +90,8 @@ def test_many_questions_to_a_source_that_hangs_take_no_longer_than_one() -> None
             ),
             "it compresses its answer although asked not to",
         ),
-        (lambda _: http(b"[" * 85_000), "its answer has too many parts"),
-        (lambda _: http(b"[" * 75_000), "its answer (200) is not JSON"),
+        (lambda _: http(b"[" * 65_000), "its answer has too many parts"),
+        (lambda _: http(b"[" * 55_000), "its answer (200) is not JSON"),
     ],
     ids=[
         "endless", "chunks", "trailers", "chunk size", "headers", "header", "long headers", "continue",
@@ -107,7 +107,7 @@ def test_an_answer_that_is_too_much_is_refused_in_little_memory(answer, detail: 
         tracemalloc.stop()
     assert seen == Observation(missing=Missing.ERROR, detail=detail)
     assert peak < 20_000_000
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 @pytest.mark.row(37)
@@ -118,10 +118,10 @@ def test_an_answer_that_is_too_much_is_refused_in_little_memory(answer, detail: 
         (b'"' + "😀".encode() + b"x" * 4_190_000 + b'"', "its answer has too many characters that are not ASCII"),
         (b'"' + "😀".encode() + b"x" * 1_040_000 + b'"', "its answer (200) is JSON of another kind"),
         (
-            b"{" + b",".join(b'"%032d": 1' % n for n in range(79_000)) + b"}",
+            b"{" + b",".join(b'"%032d": 1' % n for n in range(59_000)) + b"}",
             "200: an error without words",
         ),
-        (b"[" + b"[]," * 39_000 + b"[]]", "its answer (200) is JSON of another kind"),
+        (b"[" + b"[]," * 29_000 + b"[]]", "its answer (200) is JSON of another kind"),
     ],
     ids=["text", "wide text", "less wide text", "names", "lists"],
 )
@@ -156,6 +156,7 @@ def test_an_answer_within_its_bytes_does_not_grow_in_memory_nor_stay_there(body:
         ),
         (http(b"", 503, "Content-Type: text/plain\r\n"), "its answer (503) is text/plain, not JSON"),
         (http(b'{"status": NaN}'), "its answer (200) is not JSON"),
+        (http(b'{"status": "error", "status": "success"}'), "its answer (200) is not JSON"),
         (http(b"[1]"), "its answer (200) is JSON of another kind"),
         (http(b'{"status": "success"}'), "its answer has no result"),
         (error("execution", "wrong", 200), "200: wrong"),

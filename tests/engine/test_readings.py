@@ -48,6 +48,13 @@ def of(*values: float) -> Reading:
             Evidence(of(0.5), (of(1031), of(990))),
             Observation(missing=Missing.ERROR, detail="its newest sample is 31s in the future"),
         ),
+        *(
+            (
+                Evidence(of(0.5), (of(990), newest)),
+                Observation(missing=Missing.ERROR, detail="the time of its newest sample is no number"),
+            )
+            for newest in (of(math.nan), of(math.inf), of(-math.inf), of(990, math.nan))
+        ),
         (
             Evidence(Reading((0.5,), warning="half of it"), FRESH),
             Observation(missing=Missing.PARTIAL, detail="half of it"),

@@ -26,7 +26,7 @@ from stepdown.engine.observation import Missing
 _VALUE = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?Inf|NaN")
 _TRUNCATED = "truncated due to limit"
 _PARTS_MIN = 50_000
-_PARTS_PER_SERIES = 16
+_PARTS_PER_SERIES = 12
 _BYTES_PER_PART = 12
 _BYTES_PER_CHARACTER = 4
 """What a character takes in memory in a text with only one that is far from ASCII."""
@@ -118,7 +118,7 @@ class _CheckingSession(GuardedSession):
         if not isinstance(data, dict) or not isinstance(data.get("result"), list):
             raise Unusable("its answer has no result", Blame.SOURCE)
         if data.get("resultType") != expected:
-            kind = self.line(str(data.get("resultType"))[:20])
+            kind = self.line(str(data.get("resultType")))[:20]
             raise Unusable(f"its answer is of type {kind}", Blame.SOURCE, Missing.NOT_SCALAR)
         try:
             rows = tuple(_row(row, expected) for row in data["result"])
@@ -127,14 +127,14 @@ class _CheckingSession(GuardedSession):
             raise Unusable(f"its answer has rows of another shape ({error})"[:200], Blame.SOURCE) from None
         if len(rows) > self._series or any(_TRUNCATED in warning for warning in warnings):
             raise Unusable(f"its answer has more than {self._series} series", Blame.QUERY)
-        return Answer(rows, tuple(self.line(warning) for warning in warnings))
+        return Answer(rows, tuple(self.line(warning) or "a warning without words" for warning in warnings))
 
     def _document(self, response: requests.Response, expected: str) -> dict[str, Any]:
         """The JSON of an answer. It is refused before it becomes objects of many times its size."""
         status, body = response.status_code, response.content
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            said = self.line(kind[:40]) or "no content type"
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        if kind.lower() != "application/json":
+            said = self.line(kind)[:40] or "no content type"
             hint = _HINTS.get(status, "")
             raise Unusable(f"its answer ({status}) is {said}, not JSON{hint}", Blame.SOURCE)
         parts = max(_PARTS_MIN, _PARTS_PER_SERIES * self._series)
@@ -145,7 +145,7 @@ class _CheckingSession(GuardedSession):
         if sum(map(body.count, (b"{", b"[", b","))) > parts:
             raise Unusable("its answer has too many parts", Blame.QUERY)
         try:
-            document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+            document = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_once)
         except (ValueError, RecursionError):
             raise Unusable(f"its answer ({status}) is not JSON", Blame.SOURCE) from None
         if not isinstance(document, dict):
@@ -226,3 +226,11 @@ def _warnings(found: Any) -> list[str]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Of two values under one name nobody knows which is meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name that is there twice")
+    return found

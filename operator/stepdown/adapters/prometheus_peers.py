@@ -11,13 +11,26 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 METADATA = (
     "169.254.169.254",  # AWS, Azure, Google and most others
-    "fd00:ec2::254",  # AWS
+    "fd00:ec2::/32",  # AWS: metadata, credentials of pods
     "fd20:ce::254",  # Google
+    "fd00:42::42",  # Scaleway
     "100.100.100.200",  # Alibaba
     "168.63.129.16",  # Azure's host
     "192.0.0.192",  # Oracle
 )
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
+_EMBEDDING = tuple(
+    map(
+        ipaddress.IPv6Network,
+        (
+            "64:ff9b::/96",  # NAT64
+            "64:ff9b:1::/48",  # NAT64 of one's own, in its usual form
+            "::/96",  # IPv4-compatible
+            "::ffff:0:0:0/96",  # IPv4-translated
+        ),
+    )
+)
+"""Networks whose addresses end in the IPv4 address that they lead to."""
 
 
 class RefusedPeer(Exception):
@@ -55,9 +68,11 @@ def _names(address: Address) -> Iterator[Address]:
             yield address.ipv4_mapped
         if address.sixtofour is not None:
             yield address.sixtofour
-        if address in _NAT64:
+        if any(address in network for network in _EMBEDDING):
             yield ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
 
 
 def _is_special(address: Address) -> bool:
-    return address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
+    if address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified:
+        return True
+    return address in _THIS_NETWORK

@@ -4,7 +4,6 @@ Missing is never a value: each way of having no number is told apart, because ea
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepdown.engine.observation import Missing, Observation
@@ -53,7 +52,9 @@ def judge(question: PromqlQuestion | PresetQuestion, evidence: Evidence, at: flo
     warning = next((reading.warning for reading in readings if reading.warning), "")
     if warning and not question.allow_partial:
         return Observation(missing=Missing.PARTIAL, detail=warning)
-    times = [max(known) for known in map(_finite, evidence.newest) if known]
+    times = [max(reading.values) for reading in evidence.newest if reading.values]
+    if not all(math.isfinite(time) for reading in evidence.newest for time in reading.values):
+        return Observation(missing=Missing.ERROR, detail="the time of its newest sample is no number")
     sampled = min(times, default=None)
     if times and max(times) - at > FUTURE_SECONDS:
         ahead = max(times) - at
@@ -90,7 +91,3 @@ def _too_few(volume: Reading, min_rate: float | None) -> tuple[Missing, str] | N
     if min_rate is not None and rate < min_rate:
         return Missing.TOO_FEW, f"{rate:.3g} requests/s, minRate is {min_rate:g}"
     return None
-
-
-def _finite(reading: Reading) -> Sequence[float]:
-    return [value for value in reading.values if math.isfinite(value)]
