@@ -10,8 +10,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from adapters.hostile import NOW, http, items
 from torture.spoiling import SPOILING
+
+from adapters.hostile import NOW, http, items
 
 Row = dict[str, Any]
 
@@ -19,12 +20,12 @@ Value = Callable[[int], str]
 """What the question of a policy is answered with, by its number: that of its series `load_<number>`."""
 
 Marks = dict[str, str]
-"""The marks under which a policy's `value` and the time of its `newest` sample were asked; after halving one of them."""
+"""The marks under which a policy's `value` and its `newest` sample's time were asked; after halving one of them."""
 
 NUMBERS = ("NaN", "Inf", "+Inf", "-Inf", "9" * 400, "-1e999")
 """Values as Prometheus writes them that are not finite."""
 
-FOREIGN = ("", " 0", "0 ", "+0", "00", "0.0", "0x0", "٠", "-1", "200", "10000000000000000000", "\u0000", "zero")
+FOREIGN = ("", " 0", "0 ", "+0", "00", "0.0", "0x0", "\u0660", "-1", "200", "10000000000000000000", "\u0000", "zero")
 """Marks that are not ours, however much they look like it."""
 
 

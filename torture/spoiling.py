@@ -1,4 +1,4 @@
-"""Ways to spoil a whole answer, each from a document that would be believed to the bytes of a reply that must not be."""
+"""Ways to spoil a whole answer: from a document that would be believed to the bytes of a reply that must not be."""
 
 import gzip
 import json
@@ -21,8 +21,8 @@ SHAPES: tuple[Any, ...] = (
 POINTS: tuple[Any, ...] = (
     None, "0.9", 0.9, {}, [], [NOW], [NOW, 0.9], [NOW, None], [NOW, True], [NOW, ["0.9"]], [NOW, {"v": "0.9"}],
     [NOW, "0.9", "0.9"], [NOW, ""], [NOW, " 0.9"], [NOW, "0.9 "], [NOW, "0.9\n"], [NOW, "0,9"], [NOW, "1_0"],
-    [NOW, "0x1p-1"], [NOW, "٠.٩"], [NOW, "０.９"], [NOW, "nan"], [NOW, "Infinity"], [NOW, "0.9e"], [NOW, ".9"],
-    [NOW, "90%"], [NOW, "--1"], [NOW, "\u0000"], [NOW, "0.9\u202e"], [str(NOW), "0.9"], [None, "0.9"],
+    [NOW, "0x1p-1"], [NOW, "\u0660.\u0669"], [NOW, "\uff10.\uff19"], [NOW, "nan"], [NOW, "Infinity"], [NOW, "0.9e"],
+    [NOW, ".9"], [NOW, "90%"], [NOW, "--1"], [NOW, "\u0000"], [NOW, "0.9\u202e"], [str(NOW), "0.9"], [None, "0.9"],
     [True, "0.9"], [{}, "0.9"], [10**400, "0.9"], [-(10**400), "0.9"],
 )  # fmt: skip
 """Points that are no time and number as text."""
@@ -102,13 +102,40 @@ def twice(chance: random.Random, document: Document) -> bytes:
 def refusal(chance: random.Random, document: Document) -> bytes:
     """An error, whatever data is with it."""
     kinds = ("bad_data", "execution", "timeout", "internal", "canceled", "unavailable", "not_found", 5, None)
-    document |= {"status": "error", "errorType": chance.choice(kinds), "error": chance.choice(("no\x1b[31m", "", 5, None))}
+    document |= {
+        "status": "error",
+        "errorType": chance.choice(kinds),
+        "error": chance.choice(("no\x1b[31m", "", 5, None)),
+    }
     return http(text(document), chance.choice((200, 400, 401, 403, 404, 422, 429, 500, 502, 503, 504)))
 
 
 def http_status(chance: random.Random, document: Document) -> bytes:
     """A status that isn't 200, whatever is with it."""
-    codes = (201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 418, 429, 500, 503, 999)
+    codes = (
+        201,
+        202,
+        203,
+        204,
+        205,
+        206,
+        300,
+        301,
+        302,
+        303,
+        304,
+        307,
+        308,
+        400,
+        401,
+        403,
+        404,
+        418,
+        429,
+        500,
+        503,
+        999,
+    )
     return http(text(document), chance.choice(codes))
 
 
@@ -120,13 +147,25 @@ def content_type(chance: random.Random, document: Document) -> bytes:
 
 def result_type(chance: random.Random, document: Document) -> bytes:
     """A result of another type, in name at least."""
-    document["data"]["resultType"] = chance.choice(("matrix", "scalar", "string", "", "Vector", None, 5, ["vector"], {}))
+    document["data"]["resultType"] = chance.choice(
+        ("matrix", "scalar", "string", "", "Vector", None, 5, ["vector"], {})
+    )
     return http(text(document))
 
 
 def warnings(chance: random.Random, document: Document) -> bytes:
     """The source's own doubt, or something that may be one."""
-    said = (["store 2 is down"], [""], ["\u202e"], ["PromQL warning: odd"], ["results truncated due to limit"], [5], "odd", {}, 1)
+    said = (
+        ["store 2 is down"],
+        [""],
+        ["\u202e"],
+        ["PromQL warning: odd"],
+        ["results truncated due to limit"],
+        [5],
+        "odd",
+        {},
+        1,
+    )
     return http(text(document | {"warnings": chance.choice(said)}))
 
 
