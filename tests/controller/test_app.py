@@ -86,10 +86,14 @@ class Silent(Feeder):
         self._stop.wait()
 
 
+async def nowhere(_: object) -> list[str]:
+    return []
+
+
 @pytest.fixture(autouse=True)
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "Feeder", Silent)
-    monkeypatch.setattr(app, "_addresses_of", lambda _url: [])
+    monkeypatch.setattr(app, "server_addresses", nowhere)
 
 
 def play(scene: Callable[[app.Operator, Server], Coroutine[Any, Any, None]], server: Server) -> float:

@@ -83,6 +83,44 @@ def test_a_gap_in_any_signal_starts_the_healthy_window_again(missing, signal):
     assert play.see() == "full"
 
 
+RATES = [{"name": "load", "query": "sum(rate(requests_total[5m])) / 100"}, {"name": "errors", "query": "errors"}]
+
+
+@pytest.mark.row(32)
+@pytest.mark.parametrize("missing", Missing)
+@pytest.mark.parametrize("signal", ["load", "errors"])
+def test_after_a_gap_in_any_signal_a_level_is_left_when_the_longest_window_is_full_again(missing, signal):
+    play = degraded(CORE, signals=RATES)
+    play.see(10, **{signal: missing})
+    play.see(10, load=0.1, errors=0.0)
+    assert play.until(290) == ["core-only"] * 29
+    assert play.decision.message == "healthy; up to full in 10s"
+    assert play.see() == "full"
+
+
+@pytest.mark.row(32)
+def test_the_window_of_a_preset_counts_too():
+    preset = {"name": "load", "preset": "http-error-ratio", "window": "4m"}
+    play = degraded(CORE, signals=[preset, {"name": "errors", "query": "errors"}])
+    play.see(10, load=Missing.ERROR)
+    play.see(10, load=0.1)
+    assert play.until(230) == ["core-only"] * 23
+    assert play.see() == "full"
+
+
+def test_without_a_gap_the_healthy_window_is_all_that_is_waited_for():
+    assert degraded(CORE, signals=RATES).until(70)[-2:] == ["core-only", "full"]
+
+
+def test_a_gap_while_at_full_service_is_remembered():
+    play = Play(ladder_of(CORE, signals=RATES))
+    play.see(load=Missing.EMPTY)
+    play.see(load=0.95)
+    play.see(load=0.1)
+    assert play.until(280) == ["core-only"] * 28
+    assert play.see() == "full"
+
+
 def test_a_value_beyond_the_threshold_starts_the_healthy_window_again_even_before_it_is_a_breach():
     play = Play(ladder_of(level("core-only", condition("load", above="80%", clear="60%", **{"for": "30s"}))))
     play.see(load=0.92)

@@ -98,6 +98,10 @@ class EngineState(Model):
     healthy_since: float | None = Field(
         None, description="Since when everything needed for a step up holds. Example: 1772388000"
     )
+    missing_since: float | None = Field(None, description="Since when a signal is missing. Example: 1772388000")
+    complete_since: float | None = Field(
+        None, description="Since when none is missing any more, after the last that was. Example: 1772388030"
+    )
     trial: TrialState | None = Field(None, description="The half-open way back. Example: {level: read-only}")
     transitions: list[float] = Field(
         default_factory=list,

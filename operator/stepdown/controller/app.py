@@ -7,14 +7,12 @@ own; when it is lost all of them end, nothing more is written, and the process s
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from stepdown import __version__
@@ -24,6 +22,7 @@ from stepdown.adapters.journal import KubernetesJournal
 from stepdown.adapters.metrics import Metrics
 from stepdown.adapters.paths import endpoints_path, object_path, policies_path
 from stepdown.adapters.pods import PodsObserver
+from stepdown.adapters.server_addresses import server_addresses
 from stepdown.controller.config import Config
 from stepdown.controller.endpoints import Endpoints
 from stepdown.controller.evaluator import Evaluator
@@ -161,7 +160,7 @@ class Operator:
             PodsObserver(cluster),
             default=self._config.metrics_endpoint,
             namespace=self._namespace,
-            refused=await asyncio.to_thread(_addresses_of, self._api.host),
+            refused=await server_addresses(self._api),
             on_request=self._metrics.queries.inc,
         )
         cycle = Cycle(cluster, journal, Claims(), epoch, MassGuard(self._config.mass_guard.limit))
@@ -278,13 +277,3 @@ def _cure(status: int) -> str:
     if status in (401, 403):
         return "give the operator's ServiceAccount the chart's roles"
     return "it is tried again"
-
-
-def _addresses_of(url: str) -> list[str]:
-    """The API server's addresses, by its name and by its Service."""
-    names = [urlsplit(url).hostname, os.environ.get("KUBERNETES_SERVICE_HOST")]
-    found: dict[str, None] = {}
-    for name in names:
-        with contextlib.suppress(OSError):
-            found |= {str(info[4][0]): None for info in socket.getaddrinfo(name, None)} if name else {}
-    return list(found)

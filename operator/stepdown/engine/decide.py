@@ -13,7 +13,7 @@ from stepdown.engine.breaches import advance, deepest_called
 from stepdown.engine.ladder import Ladder
 from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import Reason
-from stepdown.engine.recovery import step_up
+from stepdown.engine.recovery import note_gap, step_up
 from stepdown.engine.turn import Decision, Turn
 
 __all__ = ["NO_LEVELS", "Decision", "after_gap", "decide", "initial_state"]
@@ -51,6 +51,8 @@ def after_gap(state: EngineState, now: float) -> EngineState:
             "healthy_since": None,
             "deeper_since": None,
             "since": min(state.since, now),
+            "missing_since": past(state.missing_since),
+            "complete_since": now if state.index > 0 else past(state.complete_since),
             "trial": trial,
             "transitions": [min(time, now) for time in state.transitions],
         }
@@ -79,6 +81,7 @@ def decide(
     breaches = advance(ladder, state.breaches, observations, now)
     if breaches is not state.breaches:
         turn.remember(breaches=breaches)
+    note_gap(turn)
     if ladder.suspend:
         turn.remember(healthy_since=None, deeper_since=None)
         return turn.stay(Reason.SUSPENDED, "suspended: nothing is changed, what is applied stays")

@@ -5,10 +5,12 @@ A ladder is built once per edit; a decision walks it once per tick.
 
 from dataclasses import dataclass, replace
 
+from stepdown.api.durations import parse_promql
 from stepdown.api.levels import Condition, Level, Probe, Trial
 from stepdown.api.policy import PolicySpec
 from stepdown.api.quantities import Quantity
-from stepdown.api.signals import Unit, WhenMissing
+from stepdown.api.signals import Signal, Unit, WhenMissing
+from stepdown.engine import promql
 
 _SHOWN_AS = {Unit.RATIO: Quantity(0, "%"), Unit.SECONDS: Quantity(0, "ms")}
 
@@ -62,11 +64,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Everything that `decide` reads of a policy; times in seconds."""
+    """Everything that `decide` reads of a policy; times in seconds.
+
+    `window` is how far back the values of now look: so long after a gap they may know less than they seem to.
+    """
 
     steps: tuple[Step, ...]
     watches: tuple[Watch, ...]
     needed: tuple[str, ...]
+    window: float
     down: float
     up: float
     dwell: float
@@ -109,6 +115,7 @@ def build_ladder(spec: PolicySpec) -> Ladder:
         steps=tuple(steps),
         watches=tuple(_told_apart(watches)),
         needed=tuple(dict.fromkeys(needed)),
+        window=max((_window(signal) for signal in spec.signals if signal.name not in ignored), default=0.0),
         down=spec.stabilization.down,
         up=spec.stabilization.up,
         dwell=spec.stabilization.dwell,
@@ -119,6 +126,16 @@ def build_ladder(spec: PolicySpec) -> Ladder:
         override_until=override.until if override else 0.0,
         override_reason=override.reason if override else "",
     )
+
+
+def _window(signal: Signal) -> float:
+    """How far back a signal's value looks: the longest range in its query, or the window of its preset."""
+    if signal.query is None:
+        return parse_promql(signal.window) if signal.preset is not None else 0.0
+    try:
+        return max((selector.window or 0.0 for selector in promql.analyse(signal.query).selectors), default=0.0)
+    except promql.Malformed:
+        return 0.0
 
 
 def _told_apart(watches: list[Watch]) -> list[Watch]:

@@ -2,6 +2,9 @@
 
 Three ways back: every signal present and healthy for `stabilization.up`; a probe of the workload that traffic left,
 for signals that the level made blind; or a trial, which steps up after a wait and comes back if that was wrong.
+
+After a gap a rate that has not seen all of its window yet is lower than what is true. So a healthy time counts only
+when the longest window of the signals has passed, too.
 """
 
 from stepdown.api.durations import format_seconds
@@ -45,6 +48,15 @@ def step_up(turn: Turn) -> tuple[Decision, EngineState]:
     if turn.current - 1 in turn.unavailable:
         return turn.stay(Reason.FALLBACK_NOT_READY, f"healthy, but {above} has no ready fallback")
     return _up(turn, step)
+
+
+def note_gap(turn: Turn) -> None:
+    """Remembers since when a signal is missing, and then since when none is any more."""
+    since = turn.state.missing_since
+    if since is None and turn.missing():
+        turn.remember(missing_since=turn.now)
+    elif since is not None and not turn.missing():
+        turn.remember(missing_since=None, complete_since=turn.now)
 
 
 def _at_full_service(turn: Turn, obstacle: Obstacle | None) -> tuple[Decision, EngineState]:
@@ -93,7 +105,8 @@ def _wait_left(turn: Turn, step: Step) -> float:
     if step.trial is not None:
         wait = min(step.trial.after * 2.0 ** min(_failures(turn, step), DOUBLINGS_MAX), step.trial.max)
         return turn.state.since + wait - turn.now
-    return turn.state.healthy_since + turn.ladder.up - turn.now
+    full = (turn.state.complete_since or 0.0) + turn.ladder.window
+    return max(turn.state.healthy_since + turn.ladder.up, full) - turn.now
 
 
 def _up(turn: Turn, step: Step) -> tuple[Decision, EngineState]:
