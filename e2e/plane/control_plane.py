@@ -42,7 +42,7 @@ class ControlPlane:
         self.folder.mkdir(parents=True, exist_ok=True)
         certificates = self.folder / "pki"
         certificates.mkdir()
-        authority = Authority(certificates, "ca")
+        self.authority = authority = Authority(certificates, "ca")
         proxy = Authority(certificates, "front-proxy-ca")
         self.ca = authority.certificate
         etcd = self._etcd()

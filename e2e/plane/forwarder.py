@@ -44,11 +44,7 @@ class Forwarder:
 
     def kubeconfig(self, original: Path) -> Path:
         """A copy of a kubeconfig file that goes through here."""
-        config = json.loads(original.read_text())
-        config["clusters"][0]["cluster"]["server"] = self.url
-        path = original.with_name(f"{original.stem}-by-{self.port}.kubeconfig")
-        path.write_text(json.dumps(config))
-        return path
+        return kubeconfig_by(self.url, original)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -71,6 +67,15 @@ class Forwarder:
         _end(sink)
         with self._lock:
             self._open -= {source, sink}
+
+
+def kubeconfig_by(url: str, original: Path) -> Path:
+    """A copy of a kubeconfig file whose server is at another URL, beside it."""
+    config = json.loads(original.read_text())
+    config["clusters"][0]["cluster"]["server"] = url
+    path = original.with_name(f"{original.stem}-by-{urlsplit(url).port}.kubeconfig")
+    path.write_text(json.dumps(config))
+    return path
 
 
 def _end(connection: socket.socket) -> None:

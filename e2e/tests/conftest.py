@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from faults.stage import FaultStage
 from plane.api import Api, ApiError
 from plane.audit import RULES
 from plane.control_plane import ControlPlane
@@ -225,6 +226,22 @@ def open_shop(
                 del _logs[f"policies in {namespace}"]
 
     return opened
+
+
+@pytest.fixture(scope="module")
+def faults(
+    plane: ControlPlane, release: Release, session_folder: Path, stand_down: Callable[[], None], open_source: Any
+) -> Iterator[FaultStage]:
+    """An operator behind a proxy with a plan of faults (faults.stage), which leads in one module's tests."""
+    stand_down()
+    with open_source() as source:
+        stage = FaultStage(plane, release, session_folder / "operator", source)
+        _logs[stage.operator.name] = stage.operator.tail
+        try:
+            yield stage.start()
+        finally:
+            stage.stop()
+            _logs.pop(stage.operator.name, None)
 
 
 @pytest.fixture
