@@ -84,31 +84,48 @@ class CallLog:
     """Every exchange, by namespace, in the order in which they ended. Safe to use from any thread."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._by_namespace: dict[str, list[Exchange]] = {}
+        self._lock = threading.Lock()
+        self._namespaces: dict[str, _OfNamespace] = {}
 
     def note(self, exchange: Exchange) -> None:
         """Adds one."""
-        with self._changed:
-            self._by_namespace.setdefault(exchange.request.namespace, []).append(exchange)
-            self._changed.notify_all()
+        mine = self._of(exchange.request.namespace)
+        with mine.changed:
+            mine.exchanges.append(exchange)
+            if exchange.is_done and exchange.request.resource.partition("/")[0] == POLICIES:
+                mine.policies.append(exchange)
+            if exchange.request.is_write:
+                mine.changed.notify_all()
 
     def seen(self, namespace: str, since: int = 0) -> list[Exchange]:
         """The exchanges of a namespace from a place on, as `mark` gave it."""
-        with self._changed:
-            return self._by_namespace.get(namespace, [])[since:]
+        mine = self._of(namespace)
+        with mine.changed:
+            return mine.exchanges[since:]
 
     def mark(self, namespace: str) -> int:
         """The place of the next exchange of a namespace."""
-        with self._changed:
-            return len(self._by_namespace.get(namespace, []))
+        return len(self._of(namespace).exchanges)
 
-    def policy(self, namespace: str, since: int = 0) -> Object:
-        """A namespace's policy after the newest write of the operator's since a place; empty before the first."""
-        writes = [e for e in self.seen(namespace, since) if e.is_done and e.request.resource.startswith(POLICIES)]
-        return max(writes, key=lambda e: e.version).answer if writes else {}
+    def policy(self, namespace: str) -> Object:
+        """A namespace's policy after the operator's newest write; empty before the first."""
+        mine = self._of(namespace)
+        with mine.changed:
+            return max(mine.policies, key=lambda e: e.version).answer if mine.policies else {}
 
-    def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Waits until a condition on the log holds; whether it did in time."""
-        with self._changed:
-            return self._changed.wait_for(condition, timeout)
+    def wait(self, namespace: str, condition: Callable[[], bool], timeout: float) -> bool:
+        """Waits until a condition holds, looking after each write in a namespace; whether it did in time."""
+        mine = self._of(namespace)
+        with mine.changed:
+            return mine.changed.wait_for(condition, timeout)
+
+    def _of(self, namespace: str) -> "_OfNamespace":
+        with self._lock:
+            return self._namespaces.setdefault(namespace, _OfNamespace())
+
+
+class _OfNamespace:
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.exchanges: list[Exchange] = []
+        self.policies: list[Exchange] = []

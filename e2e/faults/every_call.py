@@ -1,16 +1,20 @@
 """One fault at every call of an episode: each point is an episode of its own, many at a time, one a world."""
 
+import functools
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any
 
 from faults.calls import Exchange
 from faults.episode import Episode
 from faults.plan import Cut, Fault, Hang, Lose, Refuse, Stale, Where
 from faults.proxy import FaultProxy
 from faults.world import World
+from plane.processes import wait_for
 
 Kind = tuple[str, str]
 """Verb and resource; Events are counted whatever is done to them, for a repeated one is patched."""
@@ -18,6 +22,9 @@ Kind = tuple[str, str]
 ANY = "any"
 TRIES = 3
 """How often a point is played until its call comes: how many ticks an episode has depends on the scrapes."""
+
+EVENTS_SECONDS = 20.0
+"""By when the Events of an episode were sent: those of all policies wait in one queue."""
 
 SAMPLED: tuple[tuple[str, Fault], ...] = (("never answered", Hang()), ("answer never comes", Lose(hangs=True)))
 """Faults that cost the five seconds of a call's deadline: at the first call of each kind only."""
@@ -60,31 +67,35 @@ def kind_of(exchange: Exchange) -> Kind:
 def record(worlds: Sequence[World], proxy: FaultProxy) -> tuple[Counter[Kind], list[str]]:
     """The calls that every episode without a fault has, from one in each world; and what was wrong in these."""
 
-    def play(world: World) -> tuple[Counter[Kind], list[str]]:
-        episode = Episode(world, proxy)
-        wrong = episode.play()
-        return Counter(kind_of(exchange) for exchange in episode.log), wrong
-
+    episodes = [Episode(world, proxy) for world in worlds]
     with ThreadPoolExecutor(len(worlds)) as pool:
-        played = list(pool.map(play, worlds))
-    least = played[0][0]
-    for counts, _ in played:
-        least &= counts
-    return least, [text for _, wrong in played for text in wrong]
+        wrong = list(pool.map(Episode.play, episodes))
+    _wait_told(episodes)
+    counts = [Counter(kind_of(exchange) for exchange in episode.log) for episode in episodes]
+    return functools.reduce(operator.and_, counts), [text for found in wrong for text in found]
+
+
+def _wait_told(episodes: Sequence[Episode]) -> None:
+    """Waits until the last Event of each episode was sent."""
+
+    def holds() -> bool:
+        return all(any(e.request.is_write and _is_last(e.request.body) for e in episode.log) for episode in episodes)
+
+    wait_for("the Events of every episode", holds, EVENTS_SECONDS)
+
+
+def _is_last(body: Any) -> bool:
+    return isinstance(body, dict) and body.get("reason") == "RestoreVerified"
 
 
 def points(calls: Counter[Kind]) -> list[Point]:
-    """Every fault at every call."""
+    """Every fault at every call. A read has no effect: that its answer is lost says no more than that it is cut."""
     found = []
     for kind, count in sorted(calls.items()):
         for nth in range(1, count + 1):
-            faults: list[tuple[str, Fault]] = [
-                (f"{status} before" if (status := (500, 503, 504)[nth % 3]) else "", Refuse(status)),
-                ("answer lost", Lose()),
-                ("answer cut", Cut()),
-            ]
-            if kind[0] in ("get", "list"):
-                faults.append(("stale answer", Stale()))
+            status = (500, 503, 504)[nth % 3]
+            faults: list[tuple[str, Fault]] = [(f"{status} before", Refuse(status)), ("answer cut", Cut())]
+            faults.append(("stale answer", Stale()) if kind[0] in ("get", "list") else ("answer lost", Lose()))
             if nth == 1:
                 faults += SAMPLED
             found += [Point(kind, nth, name, fault) for name, fault in faults]
@@ -122,6 +133,9 @@ def _play(point: Point, world: World, proxy: FaultProxy) -> Outcome:
     episode = Episode(world, proxy)
     rule = proxy.plan.add(point.where(world.namespace), point.fault, point.nth)
     try:
-        return Outcome(point, tuple(episode.play()), rule.struck > 0)
+        wrong = episode.play()
+        if point.kind[0] == ANY:
+            proxy.log.wait(world.namespace, lambda: rule.struck > 0, EVENTS_SECONDS)
+        return Outcome(point, tuple(wrong), rule.struck > 0)
     finally:
         proxy.plan.remove(rule)

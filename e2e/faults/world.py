@@ -28,6 +28,8 @@ class World:
 
     def __init__(self, namespace: str, api: Api, source: MetricsSource) -> None:
         self.namespace, self.api, self._source = namespace, api, source
+        self._series = f'app_worker_utilization{{namespace="{namespace}", service="{NAME}"}}'
+        source.stamp(self._series, None)  # so that a busy machine, where a scrape fails, isn't taken for missing data
         self.load(HEALTHY)
 
     def build(self) -> "World":
@@ -57,7 +59,7 @@ class World:
 
     def load(self, value: float) -> None:
         """Sets the load that the policy follows."""
-        self._source.set(f'app_worker_utilization{{namespace="{self.namespace}", service="{NAME}"}}', value)
+        self._source.set(self._series, value)
 
     def policy(self, **spec: Any) -> Object:
         """Two levels over three kinds: traffic, a flag and workers; then more workers."""

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from stepdown.adapters.api import Api
 from stepdown.adapters.denials import Denials
 from stepdown.adapters.paths import object_path, resource_of
+from stepdown.adapters.versions import Versions
 from stepdown.engine.fields import Ref, Target
 from stepdown.ports import Conflict, JsonPatch, Object, Refused, Snapshot
 
@@ -22,6 +23,7 @@ class KubernetesCluster:
     def __init__(self, api: Api, opt_in: str = "") -> None:
         self._api = api
         self._denials = Denials(opt_in)
+        self._versions = Versions()
         self._slots = asyncio.Semaphore(READS_AT_ONCE)
 
     async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
@@ -40,6 +42,7 @@ class KubernetesCluster:
         verb = "list" if ref.name is None else "get"
         self._denials.check(verb, path)
         async with self._slots:
+            newest = self._versions.newest(path)
             try:
                 answer = await self._api.get(path)
             except Refused as error:
@@ -48,6 +51,7 @@ class KubernetesCluster:
                 named = _named(error, verb, path, ref.name)
                 raise self._denials.denied(verb, path, namespace, named) from None
         self._denials.granted(verb, path)
+        self._versions.check(path, answer, newest)
         if ref.name is None:
             return list(answer.get("items") or [])
         return answer
@@ -64,6 +68,7 @@ class KubernetesCluster:
             named = _named(error, "patch", path, target.name)
             raise self._denials.denied("patch", path, namespace, named) from None
         self._denials.granted("patch", path)
+        self._versions.note(object_path(namespace, target.kind, target.name), result)
         return result
 
 
