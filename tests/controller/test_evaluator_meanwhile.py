@@ -211,3 +211,18 @@ def test_a_policy_that_makes_the_code_fail_is_said_to_be_invalid_and_the_others_
     ready = next(c for c in subject.status()["conditions"] if c["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
     assert "RecursionError" in ready["message"]
+
+
+@pytest.mark.row(22)
+def test_row_22_an_older_view_brings_no_old_spec_back():
+    subject = Subject({**SPEC, "interval": "1h"})
+    old = subject.sandbox.policy("shop").raw
+
+    async def scene() -> None:
+        subject.feed()
+        subject.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(mode="Observe"))
+        subject.feed()
+        subject.evaluator.feed(old, gone=False)
+        assert [raw["spec"].get("mode") for raw in subject.evaluator.known("default")] == ["Observe"]
+
+    subject.run(scene())

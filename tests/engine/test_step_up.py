@@ -3,6 +3,7 @@
 import pytest
 
 from engine.play import Play, condition, ladder_of, level
+from stepdown.engine.decide import after_gap
 from stepdown.engine.observation import Missing
 
 CORE = level("core-only", condition("load", above="80%", clear="60%"))
@@ -220,6 +221,15 @@ def test_the_budget_survives_a_restart():
     again.see(load=0.1)
     assert set(again.until(3500)) == {"core-only"}
     assert again.reason == "BudgetSpent"
+
+
+def test_a_restart_is_no_new_budget():
+    play = Play(ladder_of(CORE, budget={"transitions": 1, "per": "1h"}))
+    play.see(load=0.92)
+    play.state = after_gap(play.state, play.now)
+    play.see(load=0.1)
+    assert set(play.until(3500)) == {"core-only"}
+    assert play.reason == "BudgetSpent"
 
 
 def test_a_level_above_without_a_ready_fallback_is_not_entered():

@@ -1,0 +1,17 @@
+"""Every bug of the zoo, by name."""
+
+from torture.zoo.bug import Bug
+from torture.zoo.bugs import ladder, leadership, ledger, life, patches, prometheus, readings, targets
+
+SECTIONS: dict[str, tuple[Bug, ...]] = {
+    "The ledger": ledger.BUGS,
+    "Patches and the API server": patches.BUGS,
+    "Leadership": leadership.BUGS,
+    "What is read": readings.BUGS,
+    "Prometheus, not trusted": prometheus.BUGS,
+    "The ladder": ladder.BUGS,
+    "Targets": targets.BUGS,
+    "Policies and their end": life.BUGS,
+}
+
+BUGS: dict[str, Bug] = {bug.name: bug for bugs in SECTIONS.values() for bug in bugs}
