@@ -6,6 +6,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --pyth
 
 .DEFAULT_GOAL := help
 .PHONY: help init check format generate drift unit model e2e test figures demo bench lock clean
+.PHONY: help init check format generate drift unit e2e zoo test figures demo bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,13 +32,15 @@ format: init ## Format the code and fix what lint can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-generate: init ## Write the CRDs, the reference and the page on reliability from the models and the tests
+generate: init ## Write the CRDs, the reference and the pages on reliability and bugs from models and tests
 	@$(BIN)/python -m stepdown.cli crd --write .
 	@PYTHONPATH=e2e $(BIN)/python -m reliability write
+	@PYTHONPATH=e2e $(BIN)/python -m torture.zoo write
 
 drift: init
 	@$(BIN)/python -m stepdown.cli crd --check .
 	@PYTHONPATH=e2e $(BIN)/python -m reliability check
+	@PYTHONPATH=e2e $(BIN)/python -m torture.zoo check
 
 unit: init ## Unit tests (under 30 s)
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest tests -q -n 3 --dist loadfile # one more than most have cores: some tests wait
@@ -49,10 +52,14 @@ e2e: init ## Tests on a real control plane and a real Prometheus (builds them th
 	@PYTHONPATH=e2e $(BIN)/python -m plane build
 	@$(BIN)/python -m pytest e2e -q
 
+zoo: init ## Plant each bug of docs/bug-zoo.md, and fail where its tests stay green
+	@PYTHONPATH=e2e $(BIN)/python -m torture.zoo run
+
 test: init ## Everything: checks, unit tests, end-to-end tests; then the figures
 	@PYTHONPATH=e2e $(BIN)/python -m reliability begin
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory zoo
 	@$(MAKE) --no-print-directory e2e
 	@PYTHONPATH=e2e $(BIN)/python -m reliability end
 

@@ -76,6 +76,8 @@ def run_checks(bug: Bug | None, checks: tuple[str, ...]) -> Run:
 
 def judge(bug: Bug | None, checks: Iterable[str], outcomes: dict[str, str]) -> str:
     """What is wrong with how the checks went, by test id; empty for nothing."""
+    if not outcomes:
+        return "no test was run"
     wrong = []
     for check in checks:
         of_check = [outcome for test, outcome in outcomes.items() if test == check or test.startswith(f"{check}[")]
@@ -85,6 +87,4 @@ def judge(bug: Bug | None, checks: Iterable[str], outcomes: dict[str, str]) -> s
             wrong.append(f"{check} is red without a bug")
         elif bug is not None and "failed" not in of_check:
             wrong.append(f"{check} stays green")
-    if not outcomes:
-        return "no check is named"
     return "; ".join(wrong)

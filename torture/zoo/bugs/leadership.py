@@ -106,13 +106,7 @@ BUGS = (
     Bug(
         "deleted-lease-is-free",
         "A Lease that was deleted is made anew at once, while its holder still leads.",
-        (
-            Edit(
-                _LEASE,
-                "if was_there and self._stood(_NOWHERE) < self._duration:",
-                "if was_there and self._duration < 0:",
-            ),
-        ),
+        (Edit(_LEASE, "if may_be_held and self._stood(_NOWHERE) < self._duration:", "if self._duration < 0:"),),
         (
             "tests/controller/test_lease_hands.py::test_a_deleted_lease_stands_for_its_holder_until_the_duration_is_over",
         ),
@@ -123,7 +117,7 @@ BUGS = (
         (
             Edit(
                 _LEASE,
-                'await self._api.patch(self._path, _replacing(found, {**spec, "holderIdentity": ""}))',
+                'await self._api.patch(self._path, _replacing(found, {**kept, "holderIdentity": ""}))',
                 "return",
             ),
         ),

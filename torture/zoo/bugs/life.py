@@ -109,6 +109,12 @@ BUGS = (
         ("tests/adapters/test_journal.py::test_an_event_that_makes_the_code_fail_does_not_silence_the_next",),
     ),
     Bug(
+        "one-bad-rule-degrades-all",
+        "One wrong recording rule turns every service of a cluster bad at once, and every one of them is degraded.",
+        (Edit("stepdown.mass_guard", "if recent >= self._limit.of(len(self._left)):", "if recent < 0:"),),
+        ("tests/cycle/test_mass_guard.py::test_only_so_many_leave_full_service",),
+    ),
+    Bug(
         "observe-writes",
         "In Observe mode, or in a dry run, something is written all the same.",
         (Edit("stepdown.tick", "return self.prepared.spec.mode is Mode.ENFORCE", "return True"),),

@@ -48,9 +48,7 @@ BUGS = (
                 "            import zlib\n\n            return bytearray(zlib.decompress(answer.read(), 31))\n",
             ),
         ),
-        (
-            f"{_TOO_MUCH}[gzip]",
-        ),
+        (f"{_TOO_MUCH}[gzip]",),
     ),
     Bug(
         "time-out-of-each-read",

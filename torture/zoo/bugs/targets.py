@@ -28,8 +28,8 @@ BUGS = (
         (
             Edit(
                 _PLANNING,
-                "        if translation.unready is None or all(map(self._is_made, translation.changes)):\n",
-                "        if translation.unready is not None or not translation.changes:\n",
+                "return None if all(map(self._is_made, translation.changes)) else translation.unready",
+                "return None",
             ),
         ),
         ("tests/cycle/test_walk.py::test_a_level_whose_fallback_is_not_ready_is_not_entered",),
