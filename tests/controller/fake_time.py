@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+import jsonpatch
+
 from stepdown.controller.lease import Lease
 from stepdown.ports import Conflict, JsonPatch, Object, Refused, Unknown
 
@@ -111,12 +113,10 @@ class Client:
 
     async def patch(self, path: str, patch: JsonPatch) -> Object:
         def effect() -> Object:
-            lease = self._found()
-            for operation in patch[:-1]:
-                key = operation["path"].rpartition("/")[2]
-                if lease["metadata"].get(key) != operation["value"]:
-                    raise Conflict(422, "test failed")
-            return self.server.put({**lease, "spec": patch[-1]["value"]})
+            try:
+                return self.server.put(jsonpatch.apply_patch(self._found(), patch))
+            except jsonpatch.JsonPatchTestFailed:
+                raise Conflict(422, "test failed") from None
 
         return await self._call("patch", effect)
 
@@ -152,7 +152,7 @@ class Client:
 
 
 class Contender:
-    """One replica: acquires, holds, and acquires again when it has lost."""
+    """One replica: acquires, holds, lets go, and acquires again."""
 
     def __init__(self, time: Time, server: Server, name: str, **settings: Any) -> None:
         self.time, self.name = time, name
@@ -178,6 +178,7 @@ class Contender:
         while True:
             self.epochs.append(await self.lease.acquire())
             await self.lease.hold()
+            await self.lease.release()
 
     @property
     def leads(self) -> bool:

@@ -15,6 +15,7 @@ class Ops:
         self.time, self.server = Time(), Server()
         self.a = Contender(self.time, self.server, "a", **settings)
         self.b = Contender(self.time, self.server, "b", **settings)
+        self.others: list[Contender] = []
         self.changes: list[tuple[float, str]] = []
         self.time.look = self._look
 
@@ -25,7 +26,7 @@ class Ops:
         return self
 
     def _look(self) -> None:
-        leaders = [c.name for c in (self.a, self.b) if c.leads]
+        leaders = [c.name for c in (self.a, self.b, *self.others) if c.leads]
         assert len(leaders) <= 1, f"{leaders} both lead at {self.time.now - 100}"
         leader = leaders[0] if leaders else "nobody"
         if not self.changes or self.changes[-1][1] != leader:

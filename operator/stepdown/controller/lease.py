@@ -12,12 +12,15 @@ emptied itself. An epoch is never below the seconds since EPOCH_ZERO, so that lo
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from stepdown.api.model import format_timestamp
+from stepdown.engine.pointer import escape
 from stepdown.ports import Conflict, JsonPatch, Object, Refused, Unknown
 
 log = logging.getLogger("stepdown.lease")
@@ -36,6 +39,12 @@ EPOCH_MAX = 2_147_000_000
 
 LOOK_SECONDS = 0.5
 """Longest time between two looks of who stands by: a Lease that was let go is soon taken."""
+
+ASKED_BY = "stepdown.dev/asked-by"
+"""Annotation of a Lease: the identity to hand it over to."""
+
+IDENTITY_MAX = 200
+"""Longest identity that a Lease is handed over to."""
 
 _NOWHERE = ""
 """The version of a Lease that is not there."""
@@ -62,6 +71,7 @@ class Lease:
     """One contender for one Lease. Times in seconds; `clock`, `sleep` and `wall` are for tests.
 
     `remembered` gives the highest epoch that anything else still knows of, 0 for none; it may raise as the API does.
+    One that `asks` has the Lease handed over to it, and hands it over to nobody; its identity must be its alone.
     """
 
     def __init__(
@@ -72,6 +82,7 @@ class Lease:
         identity: str,
         duration: float = 15.0,
         renew_every: float = 2.0,
+        asks: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         wall: Callable[[], float] = time.time,
@@ -82,6 +93,7 @@ class Lease:
         self._path = f"{self._collection}/{name}"
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration, self._every = duration, min(renew_every, duration * BELIEVED_PART / 2)
+        self._asks, self._has_asked, self._heir = asks, False, ""
         self._clock, self._sleep, self._wall, self._remembered = clock, sleep, wall, remembered
         self._seen: tuple[str, float] | None = None
         self._last_good = float("-inf")
@@ -122,7 +134,7 @@ class Lease:
             await self._sleep(pause)
 
     async def hold(self) -> None:
-        """Renews; returns as soon as we don't lead any more."""
+        """Renews; returns as soon as we don't lead any more, or are asked not to: then `release` hands over."""
         while self.is_leader():
             await self._sleep(self._every)
             started = self._clock()
@@ -132,6 +144,10 @@ class Lease:
                 if not self._is_ours(spec):
                     log.error("the lease is held by %s now", str(spec.get("holderIdentity"))[:100])
                     self._last_good = float("-inf")
+                    return
+                if not self._asks and (asker := _asker(found)):
+                    log.warning("the lease is asked for by %s: it is handed over", asker)
+                    self._heir = asker
                     return
                 await self._api.patch(self._path, _replacing(found, self._spec(self.epoch, spec.get("acquireTime"))))
                 self._last_good = started
@@ -146,8 +162,9 @@ class Lease:
             except Unknown as error:
                 log.warning("a renewal got no answer: %s", error)
 
-    async def release(self) -> None:
-        """Lets the next one take over at once."""
+    async def release(self, after: float = 0.0) -> None:
+        """Lets the next one take over: who has asked, or anybody, at once or after some seconds."""
+        heir, self._heir = self._heir, ""
         if not self.is_leader():
             return
         self._last_good = float("-inf")
@@ -156,7 +173,8 @@ class Lease:
             spec = _spec_of(found)
             if self._is_ours(spec):
                 kept = {key: value for key, value in spec.items() if key != "renewTime"}
-                await self._api.patch(self._path, _replacing(found, {**kept, "holderIdentity": ""}))
+                left = {**spec, "leaseDurationSeconds": round(after)} if after else {**kept, "holderIdentity": heir}
+                await self._api.patch(self._path, _replacing(found, left, answered=heir))
         except (Refused, Unknown) as error:
             log.warning("the lease could not be released: %s", error)
 
@@ -175,11 +193,25 @@ class Lease:
         self._highest = max(self._highest, _whole(spec.get("leaseTransitions")))
         stood = self._stood(str(found["metadata"].get("resourceVersion")))
         unanswered = spec.get("holderIdentity") == self._identity and spec.get("leaseTransitions") == self._unanswered
-        free = spec.get("holderIdentity") == "" and "renewTime" not in spec  # as `release` leaves it, and no hand does
+        heirs = ("", self._identity) if self._asks else ("",)
+        # As `release` leaves it, and no hand does.
+        free = spec.get("holderIdentity") in heirs and "renewTime" not in spec
         free = free or (self._is_ours(spec) and self.epoch > 0) or (unanswered and self._unanswered > 0)
         if not free and stood < self._wait(spec):
+            if self._asks and not (self._has_asked and _asker(found)):
+                await self._ask(found)
             return False
-        return await self._take(self._next_epoch(), lambda body: self._api.patch(self._path, _replacing(found, body)))
+        patch = partial(_replacing, found, answered=self._identity)
+        return await self._take(self._next_epoch(), lambda body: self._api.patch(self._path, patch(body)))
+
+    async def _ask(self, found: Object) -> None:
+        """Two that ask overwrite each other once: each write lets the Lease of a dead holder stand anew."""
+        annotations = {**_annotations(found), ASKED_BY: self._identity}
+        with contextlib.suppress(Conflict):
+            await self._api.patch(
+                self._path, [*_tests(found), {"op": "add", "path": "/metadata/annotations", "value": annotations}]
+            )
+            self._has_asked = True
 
     async def _create(self) -> bool:
         if self._seen is None:
@@ -234,12 +266,29 @@ class Lease:
         }
 
 
-def _replacing(found: Object, spec: dict[str, Any]) -> JsonPatch:
+def _replacing(found: Object, spec: dict[str, Any], answered: str = "") -> JsonPatch:
+    """A Lease with another spec, and without the wish of who is `answered`."""
+    patch = _tests(found)
+    if answered and _asker(found) == answered:
+        patch.append({"op": "remove", "path": f"/metadata/annotations/{escape(ASKED_BY)}"})
+    return [*patch, {"op": "add", "path": "/spec", "value": spec}]
+
+
+def _tests(found: Object) -> JsonPatch:
     return [
         {"op": "test", "path": "/metadata/uid", "value": found["metadata"]["uid"]},
         {"op": "test", "path": "/metadata/resourceVersion", "value": found["metadata"]["resourceVersion"]},
-        {"op": "add", "path": "/spec", "value": spec},
     ]
+
+
+def _annotations(found: Object) -> dict[str, Any]:
+    return dict(found["metadata"].get("annotations") or {})
+
+
+def _asker(found: Object) -> str:
+    """Who asks for a Lease; nobody where what stands there can't be an identity."""
+    text = str(_annotations(found).get(ASKED_BY) or "")
+    return text if len(text) <= IDENTITY_MAX and text.isprintable() else ""
 
 
 def _spec_of(found: Object) -> dict[str, Any]:
