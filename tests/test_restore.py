@@ -84,8 +84,9 @@ def suspender(sandbox: Sandbox):
     return suspend
 
 
-def restored(world: World, epoch: int = 2, now: float = 2_000_000.0) -> Outcome:
-    restorer = Restorer(world.sandbox, world.sandbox, suspender(world.sandbox), epoch)
+def restored(world: World, epoch: int = 2, now: float = 2_000_000.0, *, suspends: bool = True) -> Outcome:
+    suspend = suspender(world.sandbox) if suspends else None
+    restorer = Restorer(world.sandbox, world.sandbox, suspend, epoch)
     return asyncio.run(restorer.restore(world.sandbox.policy("shop"), now))
 
 

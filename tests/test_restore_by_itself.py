@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cycle.world import World
 from stepdown.cli import app
 from stepdown.ports import Refused
 from test_restore import degraded, restored
@@ -141,6 +142,47 @@ def test_a_status_of_a_newer_version_is_left_alone() -> None:
     assert outcome.hopeless
     assert outcome.left == ["default/shop: its status was written by a newer version; restore with that one"]
     assert world.replicas("shop") == 6
+
+
+def test_before_an_uninstall_everything_is_put_back_and_nothing_is_suspended() -> None:
+    world = degraded()
+
+    assert restored(world, suspends=False).is_complete
+
+    now = world.sandbox.policy("shop")
+    assert world.as_at_first()
+    assert (now.has_finalizer, now.raw["spec"].get("suspend", False)) == (False, False)
+
+
+def test_after_an_uninstall_the_status_says_that_nobody_watches_also_where_nothing_was_held() -> None:
+    for world in (degraded(), World()):
+        world.tick()
+        restored(world, suspends=False)
+
+        status = world.status
+        assert status["summary"] == {"level": "full", "state": "NotReady", "why": "Uninstalled"}
+        (ready,) = (c for c in status["conditions"] if c["type"] == "Ready")
+        assert (ready["status"], ready["reason"]) == ("False", "Uninstalled")
+        assert ready["message"].startswith("the operator was uninstalled: nobody watches")
+
+
+def test_the_next_installation_goes_on_with_what_an_uninstall_has_put_back() -> None:
+    world = degraded()
+    restored(world, suspends=False)
+    world.start(epoch=3)
+    world.ticks(3)
+
+    assert world.level == "static"
+    (ready,) = (c for c in world.status["conditions"] if c["type"] == "Ready")
+    assert ready["status"] == "True"
+
+
+@pytest.mark.parametrize("arguments", [["shop"], ["--all", "--print"], ["--all", "-n", "shops"]])
+def test_what_precedes_an_uninstall_is_for_all(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["restore", "--uninstall", *arguments])
+
+    assert result.exit_code == 2
+    assert "it goes with --all alone" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["shop", "--all"]])

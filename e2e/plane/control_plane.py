@@ -13,6 +13,7 @@ from plane.api import Api
 from plane.binaries import program
 from plane.certificates import Authority, signing_keys
 from plane.fake_node import FakeNode
+from plane.pod_runner import PodRunner
 from plane.processes import Process, free_port, wait_for
 
 ADMIN = "admin-token"
@@ -54,7 +55,8 @@ class ControlPlane:
         wait_for(
             "the default ServiceAccount", lambda: self.api.find("ServiceAccount", "default", "default") is not None
         )
-        self.node = FakeNode(self.as_user(ADMIN))
+        admin = self.as_user(ADMIN)
+        self.node = FakeNode(admin, PodRunner(admin, self.folder / "pods", self.kubeconfig))
         self.node.start()
         return self
 

@@ -2,6 +2,7 @@
 
 Annotations of a pod change that: `plane.test/ready: "false"` keeps it from being ready (and may be changed
 later), `plane.test/pod-ip: host` gives it this machine's own address, so that a test can serve its port.
+Jobs of the chart's image are real processes (plane.pod_runner).
 """
 
 import itertools
@@ -15,6 +16,7 @@ from typing import Any
 import requests
 
 from plane.api import Api, ApiError
+from plane.pod_runner import PodRunner
 
 NODE = "fake-node"
 
@@ -32,8 +34,9 @@ def host_address() -> str:
 class FakeNode:
     """The node's threads: one heartbeat, one watch of pods."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, runner: PodRunner) -> None:
         self._api = api
+        self._runner = runner
         self._stop = threading.Event()
         self._addresses = itertools.count(2)
         self._given: dict[str, str] = {}
@@ -100,8 +103,12 @@ class FakeNode:
         meta = pod["metadata"]
         try:
             if "deletionTimestamp" in meta:
+                self._runner.end(pod)
                 path = self._api.path("Pod", meta["name"], meta["namespace"])
                 self._api.call("DELETE", path, {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}})
+                return
+            if self._runner.takes(pod):
+                self._runner.see(pod)
                 return
             annotations = meta.get("annotations") or {}
             ready = annotations.get("plane.test/ready", "true") == "true"

@@ -57,8 +57,13 @@ class Release:
         return self.helm("upgrade", self.name, str(CHART), *self._where(), stdin=json.dumps(self.values))
 
     def uninstall(self) -> str:
-        """`helm uninstall`; gives what Helm printed. Raises plane.tools.Failed."""
-        return self.helm("uninstall", self.name, "--namespace", self.namespace, "--wait", "--timeout", "60s")
+        """`helm uninstall`; gives what Helm printed. Raises plane.tools.Failed.
+
+        The Lease goes too, so that an operator of the next installation leads at once.
+        """
+        said = self.helm("uninstall", self.name, "--namespace", self.namespace, "--wait", "--timeout", "80s")
+        self.plane.api.delete("Lease", self.name, self.namespace)
+        return said
 
     def config(self) -> dict[str, Any]:
         """What the chart would mount for `stepdown run --config`."""

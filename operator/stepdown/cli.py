@@ -171,21 +171,40 @@ def restore(
         ),
     ] = None,
     lease_name: Annotated[
-        str, typer.Option("--lease-name", metavar="NAME", help="Name of the operator's Lease.")
-    ] = "stepdown",
+        str | None,
+        typer.Option("--lease-name", metavar="NAME", help="Name of the operator's Lease; default `stepdown`."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The operator's own file: its namespaces and Lease.")
+    ] = None,
+    uninstalls: Annotated[
+        bool,
+        typer.Option("--uninstall", help="Right before the operator is taken away: suspend nothing, keep its Lease."),
+    ] = False,
 ) -> None:
-    """Put back, without the operator, what policies hold.
+    """Put back what policies hold, under the operator's Lease: one at work is asked for it, and waits.
 
-    Stop the operator before. Policies are suspended, so that nothing steps down again. It goes to the cluster of
-    $KUBECONFIG. Exit code 1 when something is left, or nothing could be done.
+    Policies are suspended, so that nothing steps down again. It goes to the cluster of $KUBECONFIG, or of the pod.
+    Exit code 1 when something is left, or nothing could be done.
     """
+    from stepdown.controller.config import BadConfig, read_config
     from stepdown.restore.command import Request
     from stepdown.restore.command import restore as put_back
+    from stepdown.restore.leading import Place
 
     if everything == (name is not None) and not (prints and name is None):
         raise typer.BadParameter("give the NAME of a policy, or --all")
+    if uninstalls and (prints or not everything or namespace is not None):
+        raise typer.BadParameter("it goes with --all alone", param_hint="--uninstall")
     seconds = _seconds("--deadline", deadline)
-    raise typer.Exit(put_back(Request(name, namespace, prints, seconds, lease_namespace, lease_name)))
+    try:
+        settings = read_config(config)
+    except BadConfig as error:
+        typer.echo(f"stepdown: {error}", err=True)
+        raise typer.Exit(2) from None
+    place = Place(lease_namespace or settings.lease_namespace, lease_name or settings.lease.name)
+    namespaces = (namespace,) if namespace is not None else () if name is not None else tuple(settings.namespaces)
+    raise typer.Exit(put_back(Request(name, namespaces, prints, uninstalls, seconds, place)))
 
 
 def _seconds(option: str, text: str) -> float:

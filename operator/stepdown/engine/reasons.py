@@ -22,6 +22,7 @@ class Reason(StrEnum):
     FALLBACK_NOT_READY = "FallbackNotReady"  # the level called for has no ready fallback, nor has a deeper one
     HELD_BY_BREACH = "HeldByBreach"  # the level's own breach has not cleared
     MASS_DEGRADATION = "MassDegradation"  # too many policies would leave full service at once
+    UNINSTALLED = "Uninstalled"  # the operator is taken away, so everything is put back
 
 
 class Problem(StrEnum):
@@ -40,6 +41,7 @@ class Problem(StrEnum):
     LEDGER_FULL = "LedgerFull"
     NOT_AUTHORIZED = "NotAuthorized"
     MASS_DEGRADATION = "MassDegradation"
+    UNINSTALLED = "Uninstalled"
 
 
 class EventReason(StrEnum):

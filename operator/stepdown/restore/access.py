@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepdown.adapters.api import Api
-from stepdown.adapters.paths import kind_path, policies_path, policy_path
+from stepdown.adapters.paths import kind_path, object_path, policies_path, policy_path
 from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import KINDS
 from stepdown.ports import JsonPatch, Object, Policy, Refused
@@ -54,6 +54,14 @@ class Access:
             {"op": "add", "path": "/spec/suspend", "value": True},
         ]
         return Policy(await self.api.patch(policy_path(policy.namespace, policy.name), patch))
+
+    async def is_gone(self, namespace: str) -> bool:
+        """Whether we can see that there is no such namespace."""
+        try:
+            await self.api.get(object_path("", "Namespace", namespace))
+        except Refused as error:
+            return error.status == 404
+        return False
 
     async def lease_namespaces(self, name: str) -> list[str]:
         """Where there are Leases of this name."""

@@ -1,5 +1,6 @@
 """What is printed: comments, commands, and what a target's annotation alone says is held on it."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -57,3 +58,8 @@ def page(title: str, hints: Iterable[str], done: Undo) -> list[str]:
     """The lines to print for one policy: comments, commands, and what is left as it is."""
     lines = [comment(title), *map(comment, hints), *done.commands]
     return [*lines, *(comment(f"left as it is: {remark}") for remark in done.remarks)]
+
+
+def say(text: str) -> None:
+    """One line of standard error."""
+    print("".join(c if c.isprintable() else " " for c in text), file=sys.stderr)

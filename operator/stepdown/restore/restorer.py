@@ -1,4 +1,4 @@
-"""One policy put back without its operator: suspended, every held field restored, the finalizer taken off.
+"""One policy put back without its operator: every held field restored, the finalizer taken off.
 
 The same writer and the same ledger as in the cycle, under a leadership of our own. What is done is said, one
 sentence a field; what can't be done yet is tried again by who calls.
@@ -18,7 +18,23 @@ from stepdown.engine.undo import undo
 from stepdown.ports import Cluster, Journal, Policy
 from stepdown.writer import Writer, Written, read_targets
 
-MESSAGE = "restored by hand and suspended"
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why policies are put back, as their status tells it afterwards."""
+
+    reason: Reason
+    message: str
+    problems: tuple[tuple[Problem, str], ...] = ()
+
+
+BY_HAND = Occasion(Reason.SUSPENDED, "restored by hand and suspended")
+
+UNINSTALL = Occasion(
+    Reason.UNINSTALLED,
+    "restored before an uninstall",
+    ((Problem.UNINSTALLED, "the operator was uninstalled: nobody watches; a new installation goes on from here"),),
+)
 
 Suspend = Callable[[Policy], Awaitable[Policy]]
 """Sets spec.suspend, compared with the policy's resourceVersion. Raises Conflict, Refused and Unknown."""
@@ -45,11 +61,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Restorer:
-    """Restores under one leadership, whose number is `epoch`. Raises Conflict, Refused and Unknown of the journal."""
+    """Restores under one leadership, whose number is `epoch`. Raises Conflict, Refused and Unknown of the journal.
+
+    Without a way to suspend, it is the operator that won't be there any more.
+    """
 
     cluster: Cluster
     journal: Journal
-    suspend: Suspend
+    suspend: Suspend | None
     epoch: int
 
     async def restore(self, policy: Policy, now: float) -> Outcome:
@@ -58,20 +77,25 @@ class Restorer:
             text = f"{label(policy)}: its status was written by a newer version; restore with that one"
             return Outcome(policy, left=[text], hopeless=True)
         outcome = Outcome(policy)
-        if not policy.deleting and not policy.raw["spec"].get("suspend"):
+        if self.suspend is not None and not policy.deleting and not policy.raw["spec"].get("suspend"):
             outcome.policy = await self.suspend(policy)
         status = status_of(outcome.policy)
         assert status is not None
         was_held = bool(status.ledger)
         if was_held:
             status = await self._put_back(outcome, status, now)
-        if not status.ledger and (was_held or status.level not in ("", _full(policy))):
-            status = _at_full_service(outcome.policy, status, now)
+        moves = was_held or status.level not in ("", _full(policy))
+        if not status.ledger and (moves or self.suspend is None):
+            status = _at_full_service(outcome.policy, status, self._occasion, now)
         if status != status_of(outcome.policy):
             outcome.policy = await self.journal.store(outcome.policy, status)
         if not status.ledger and outcome.policy.has_finalizer:
             outcome.policy = await self.journal.set_finalizer(outcome.policy, present=False)
         return outcome
+
+    @property
+    def _occasion(self) -> Occasion:
+        return BY_HAND if self.suspend is not None else UNINSTALL
 
     async def _put_back(self, outcome: Outcome, status: PolicyStatus, now: float) -> PolicyStatus:
         policy, held = outcome.policy, list(status.ledger)
@@ -112,12 +136,12 @@ def _full(policy: Policy) -> str:
     return str(policy.raw["spec"]["levels"][0]["name"])
 
 
-def _at_full_service(policy: Policy, status: PolicyStatus, now: float) -> PolicyStatus:
+def _at_full_service(policy: Policy, status: PolicyStatus, occasion: Occasion, now: float) -> PolicyStatus:
     """The status of a policy that holds nothing: at its first level, whatever its signals said before."""
     levels = [str(level["name"]) for level in policy.raw["spec"]["levels"]]
     full, state = levels[0], status.state or EngineState(level=levels[0])
     came_from = levels.index(state.level) if state.level in levels else 0
-    decision = Decision(0, came_from, Reason.SUSPENDED, MESSAGE, "", {})
+    decision = Decision(0, came_from, occasion.reason, occasion.message, "", {})
     if decision.is_transition:
         status = with_transition(status, decision, state.level, full, now)
         state = EngineState(level=full, since=now, transitions=[*state.transitions, now][-TRANSITIONS_MAX:])
@@ -130,7 +154,7 @@ def _at_full_service(policy: Policy, status: PolicyStatus, now: float) -> Policy
         decided=full,
         state=state,
         observing=False,
-        problems=(),
+        problems=occasion.problems,
         missing={},
         ledger=(),
         restoring=False,
