@@ -95,8 +95,8 @@ BUGS = (
         (
             Edit(
                 _LEASE,
-                'free = spec.get("holderIdentity") == ""',
-                'free = not isinstance(spec.get("holderIdentity"), str) or spec["holderIdentity"] == ""',
+                'free = spec.get("holderIdentity") in heirs',
+                'free = not isinstance(spec.get("holderIdentity"), str) or spec["holderIdentity"] in heirs',
             ),
         ),
         (
@@ -117,7 +117,7 @@ BUGS = (
         (
             Edit(
                 _LEASE,
-                'await self._api.patch(self._path, _replacing(found, {**kept, "holderIdentity": ""}))',
+                "await self._api.patch(self._path, _replacing(found, left, answered=heir))",
                 "return",
             ),
         ),
@@ -125,6 +125,13 @@ BUGS = (
             "tests/controller/test_lease.py::test_a_release_lets_the_next_one_in_at_its_next_look",
             "tests/controller/test_app.py::test_row_19_a_stop_lets_the_lease_go",
         ),
+    ),
+    Bug(
+        "asked-for-lease-let-go-to-anybody",
+        "A leader that is asked for its Lease lets it go instead of handing it over: who stands by gets in between, and"
+        " steps down again while everything is put back before an uninstall.",
+        (Edit(_LEASE, '{**kept, "holderIdentity": heir}', '{**kept, "holderIdentity": ""}'),),
+        ("tests/controller/test_lease_asked.py::test_who_stands_by_does_not_get_in_between",),
     ),
     Bug(
         "no-epoch-claim",
