@@ -10,9 +10,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from torture.spoiling import SPOILING
-
 from adapters.hostile import NOW, http, items
+from torture.spoiling import SPOILING
 
 Row = dict[str, Any]
 

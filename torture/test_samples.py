@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from torture.samples import KINDS, answer, bad_answer
 
 from adapters.hostile import NOW, Answer, Request, Server, http
 from engine.play import condition, ladder_of, level
@@ -21,6 +20,7 @@ from stepdown.api.endpoint import EndpointSpec
 from stepdown.engine.decide import decide, initial_state
 from stepdown.engine.observation import Observation
 from stepdown.engine.questions import PromqlQuestion
+from torture.samples import KINDS, answer, bad_answer
 
 SEED = 20_261_124
 SAMPLES = 100_000

@@ -37,7 +37,8 @@ Objects = dict[tuple[str, str], dict[str, Any] | None]
 class Written:
     """What a pass of the writer left: the policy as stored, its status, and what happened on the way.
 
-    `problems` are refusals by target; `pending` are fields that aren't as wanted yet.
+    `problems` are refusals by target; `pending` are fields that aren't as wanted yet; `answered` are targets that a
+    write has just given back.
     """
 
     policy: Policy
@@ -46,6 +47,7 @@ class Written:
     applied: list[Write] = field(default_factory=list)
     problems: list[tuple[Problem, str, Target]] = field(default_factory=list)
     pending: set[FieldKey] = field(default_factory=set)
+    answered: set[Target] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Writer:
         `objects` holds each target as just read. `upwards` turns the order of kinds round.
         """
         done = Written(policy, status)
-        before = settle(status.ledger, wanted, objects, moment)
+        before = await self._settled(done, wanted, objects, moment)
         done.facts += before.facts
         if before.writes:
             entries = [*before.entries, *_unfinished(before)]
@@ -83,7 +85,7 @@ class Writer:
             await self._store_entries(done, entries)
             for target in _ordered(before.writes, upwards=upwards):
                 await self._write(done, before.writes[target], objects, before)
-        after = settle(done.status.ledger, wanted, objects, moment) if before.writes else before
+        after = await self._settled(done, wanted, objects, moment) if before.writes else before
         new_facts = [fact for fact in after.facts if fact not in before.facts]
         done.facts += new_facts
         done.pending = after.pending
@@ -93,6 +95,20 @@ class Writer:
         done.problems += after.refusals
         done.status = done.status.model_copy(update={"ledger": entries})
         return done
+
+    async def _settled(
+        self, done: Written, wanted: Mapping[FieldKey, FieldChange], objects: Objects, moment: Moment
+    ) -> Settlement:
+        """What to do next. What seems to be others' doing is looked at once more: a look may have been stale.
+
+        Nothing is given up, and nothing is taken for restored, on such a look alone.
+        """
+        found = settle(done.status.ledger, wanted, objects, moment)
+        seem = dict.fromkeys([*map(target_of, found.retired), *(fact.target for fact in found.facts)])
+        doubted = [target for target in seem if target not in done.answered]
+        for target in doubted:
+            objects[target.kind, target.name] = await self._look(done.policy.namespace, target)
+        return settle(done.status.ledger, wanted, objects, moment) if doubted else found
 
     async def _store_entries(self, done: Written, entries: list[Entry]) -> None:
         if not done.policy.has_finalizer:
@@ -127,6 +143,7 @@ class Writer:
             done.problems.append((problem_of(error), f"{target.kind} {target.name}: {error.message}", target))
             return
         objects[place] = _scaled(obj, result) if subresource else result
+        done.answered.add(target)
         if write.texts:
             done.applied.append(write)
 
@@ -153,7 +170,8 @@ class Writer:
             held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
             patch = build_patch(obj, {}, annotation_for(obj, policy.name, held))
             try:
-                objects[(target.kind, target.name)] = await self.cluster.patch(policy.namespace, target, patch)
+                written = await self.cluster.patch(policy.namespace, target, at_version(patch, obj))
+                objects[(target.kind, target.name)] = written
             except (Refused, Unknown):
                 objects[(target.kind, target.name)] = await self._look(policy.namespace, target)
         return policy, status

@@ -6,11 +6,10 @@
 import argparse
 import sys
 
+from reliability.results import add_figure
 from torture.zoo.catalogue import BUGS
 from torture.zoo.page import PAGE, page
 from torture.zoo.running import Run, catch_all
-
-from reliability.results import add_figure
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import pytest
+
 from torture.zoo.bug import Bug, edited
 from torture.zoo.catalogue import BUGS
 

@@ -91,13 +91,7 @@ class Evaluator:
                 self._forget(known)
             return
         if known is not None and known.policy.uid == policy.uid:
-            if int(policy.resource_version) <= int(known.policy.resource_version):
-                return
-            edited = policy.generation != known.policy.generation or policy.deleting != known.policy.deleting
-            known.policy = policy
-            if edited:
-                known.prepared, known.problems = prepare(policy)
-                known.budgets_at = float("-inf")
+            if known.see(policy):
                 self._schedule(key, 0.0)
             return
         prepared, problems = prepare(policy)

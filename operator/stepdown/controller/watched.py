@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stepdown.controller.preparing import prepare
 from stepdown.controller.schedule import PENDING_INTERVAL, Phase, on_grid
 from stepdown.cycle import label
 from stepdown.engine.observation import Observation
@@ -62,6 +63,17 @@ class Watched:
     def endpoint(self) -> str:
         """What its batch is grouped by."""
         return self.prepared.spec.metrics_endpoint if self.prepared is not None else ""
+
+    def see(self, policy: Policy) -> bool:
+        """Takes a newer version in, never an older one; whether it was edited, or deleted, since the last one."""
+        if int(policy.resource_version) <= int(self.policy.resource_version):
+            return False
+        before, self.policy = self.policy, policy
+        edited = policy.generation != before.generation or policy.deleting != before.deleting
+        if edited:
+            self.prepared, self.problems = prepare(policy)
+            self.budgets_at = float("-inf")
+        return edited
 
     def questions(self) -> dict[str, Question]:
         """What it must know now, by name: nothing of a policy that is only to be restored."""

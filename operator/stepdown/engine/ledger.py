@@ -164,12 +164,16 @@ def _keep(
         return True
     if _is(current, entry.applied):
         if not same_text(desired, entry.applied):
-            return apply(replaces=_REMOVED if entry.applied is None else entry.applied)
+            return apply(replaces=_earlier(entry))
         if entry.state is not EntryState.APPLIED or entry.level != level or entry.replaces is not None:
             entry = _changed(entry, moment, state=EntryState.APPLIED, level=level, replaces=None)
         result.entries.append(entry)
         return True
     if entry.state is EntryState.INTENT and (_is(current, entry.original) or _is_replaced(current, entry)):
+        if _is(current, desired) and not same_text(entry.applied, desired) and _may_still_arrive(entry, moment):
+            result.entries.append(entry)
+            result.pending.add((change.target, change.path))
+            return True
         if not same_text(entry.applied, desired) or entry.level != level:
             return apply()
         result.entries.append(entry)
@@ -183,7 +187,7 @@ def _keep(
         again = entry.reapplied + 1
         text = f"{_field(entry)} was set back by somebody else; applied again ({again} of {REAPPLY_MAX})"
         result.facts.append(Fact(EventReason.REAPPLIED, text, target_of(entry), entry.path))
-        return apply(reapplied=again, replaces=None)
+        return apply(reapplied=again, replaces=_earlier(entry))
     result.entries.append(_changed(entry, moment, state=EntryState.CONTESTED))
     result.pending.add((change.target, change.path))
     _contested(result, entry, current)
@@ -215,8 +219,8 @@ def _may_still_arrive(entry: Entry, moment: Moment) -> bool:
 
     Other targets carry the annotation, which a late write would bring along or fail at.
     """
-    intent = entry.state is EntryState.INTENT and entry.replaces is None
-    return intent and KINDS[entry.target.kind].scale and 0 <= moment.now - entry.time < LATE_SECONDS
+    is_late = not 0 <= moment.now - entry.time < LATE_SECONDS
+    return entry.state is EntryState.INTENT and KINDS[entry.target.kind].scale and not is_late
 
 
 def _wait_for_a_document(result: Settlement, entry: Entry) -> None:
@@ -257,6 +261,11 @@ def _is(current: str | None, text: str | None) -> bool:
 def is_ours(current: str | None, entry: Entry) -> bool:
     """Whether a field holds what we applied, or our own earlier value while a second step is under way."""
     return _is(current, entry.applied) or _is_replaced(current, entry)
+
+
+def _earlier(entry: Entry) -> str:
+    """What an entry held until now, as `replaces` keeps it: it may be there still, whatever a look has shown."""
+    return _REMOVED if entry.applied is None else entry.applied
 
 
 def _is_replaced(current: str | None, entry: Entry) -> bool:

@@ -10,6 +10,7 @@ itself, and costs nothing; whoever reads must not write into it. `get` gives a c
 
 import copy
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any
 
 import jsonpatch
@@ -54,6 +55,10 @@ class Sandbox:
         """A copy of an object."""
         found = self._objects.get((kind, name))
         return copy_json(found) if found is not None else None
+
+    def stored(self, kind: str, name: str) -> Object | None:
+        """An object as it is stored; not to be written into."""
+        return self._objects.get((kind, name))
 
     def delete(self, kind: str, name: str) -> None:
         """Takes an object away; one with finalizers is only marked."""
@@ -170,15 +175,18 @@ def copy_json(value: Any) -> Any:
 def _patched(obj: Object, patch: JsonPatch) -> Object:
     result: Any = copy_json(obj)
     for operation in patch:
-        absent_as_expected = (
-            operation["op"] == "test"
-            and operation.get("value") is None
-            and jsonpatch.JsonPointer(operation["path"]).resolve(result, None) is None
-        )
-        if absent_as_expected:
+        if operation["op"] == "test":
+            found = _pointer(operation["path"]).resolve(result, None)
+            if found != operation.get("value"):
+                raise Conflict(422, f"the server rejected our request: {operation['path']} is not as tested")
             continue
         try:
             result = jsonpatch.apply_patch(result, [copy_json(operation)], in_place=True)
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
             raise Conflict(422, f"the server rejected our request: {error}") from None
     return dict(result)
+
+
+@lru_cache(maxsize=1024)
+def _pointer(path: str) -> Any:
+    return jsonpatch.JsonPointer(path)

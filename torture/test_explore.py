@@ -1,0 +1,30 @@
+"""The exploration itself, and the line of a schedule."""
+
+from collections.abc import Callable
+
+import pytest
+
+from torture.explore import explore, replay, workers
+from torture.faults import line_of, parse
+
+
+def test_every_schedule_of_one_and_two_faults_ends_as_it_should(figure: Callable[..., None]):
+    found = explore(processes=workers())
+    print(found)
+    assert [str(violation) for violation in found.violations[:10]] == []
+    assert found.schedules >= 30_000
+    figure("schedules explored", found.schedules)
+    figure("violations", len(found.violations))
+
+
+@pytest.mark.parametrize("line", ["none", "12:crash", "10:backup=3 27:pause 40:edit=Service/shop"])
+def test_a_line_names_a_schedule(line: str):
+    assert line_of(parse(line)) == line
+
+
+def test_a_line_replays_the_same_again():
+    schedule = parse("8:lost 14:pause 30:edit=Deployment/shop")
+    first, second = replay(schedule), replay(schedule)
+    assert first.calls == second.calls
+    assert first.told == second.told
+    assert [write.after for write in first.server.writes] == [write.after for write in second.server.writes]
