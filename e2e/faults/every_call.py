@@ -11,7 +11,7 @@ from typing import Any
 
 from faults.calls import Exchange
 from faults.episode import Episode
-from faults.plan import Cut, Fault, Hang, Lose, Refuse, Stale, Where
+from faults.plan import TEST_FAILED, Cut, Fault, Hang, Lose, Refuse, Stale, Where
 from faults.proxy import FaultProxy
 from faults.world import World
 from plane.processes import wait_for
@@ -23,7 +23,7 @@ ANY = "any"
 TRIES = 3
 """How often a point is played until its call comes: how many ticks an episode has depends on the scrapes."""
 
-EVENTS_SECONDS = 20.0
+EVENTS_SECONDS = 60.0
 """By when the Events of an episode were sent: those of all policies wait in one queue."""
 
 SAMPLED: tuple[tuple[str, Fault], ...] = (("never answered", Hang()), ("answer never comes", Lose(hangs=True)))
@@ -96,6 +96,9 @@ def points(calls: Counter[Kind]) -> list[Point]:
             status = (500, 503, 504)[nth % 3]
             faults: list[tuple[str, Fault]] = [(f"{status} before", Refuse(status)), ("answer cut", Cut())]
             faults.append(("stale answer", Stale()) if kind[0] in ("get", "list") else ("answer lost", Lose()))
+            if kind[0] == "patch":
+                conflict = Refuse(409, "the object has been modified") if nth % 2 else Refuse(422, TEST_FAILED)
+                faults.append((f"{conflict.status} before", conflict))
             if nth == 1:
                 faults += SAMPLED
             found += [Point(kind, nth, name, fault) for name, fault in faults]

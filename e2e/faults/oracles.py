@@ -75,15 +75,18 @@ def _unannounced(writes: Sequence[Exchange]) -> Iterator[str]:
 
 
 def _changed_originals(writes: Sequence[Exchange]) -> Iterator[str]:
-    """S3: as long as a field is held, its original is what it was at first."""
-    originals: dict[str, Any] = {}
+    """S3: once a held field was written, its original is what it was then."""
+    originals: dict[tuple[str, str], Any] = {}
+    written: set[tuple[str, str]] = set()
     for write in writes:
         if is_target(write):
+            written |= {(write.answer["metadata"]["uid"], path) for path in _fields(write.request.body)}
             continue
-        entries = {entry["id"]: entry.get("original") for entry in _ledger(write.answer)}
-        for key, original in entries.items():
-            if originals.get(key, original) != original:
-                yield f"S3: the original of {key} was {originals[key]} and became {original}"
+        entries = {(e["target"]["uid"], e["path"]): e.get("original") for e in _ledger(write.answer)}
+        written &= entries.keys()
+        for key in written & originals.keys():
+            if originals[key] != entries[key]:
+                yield f"S3: the original of {key[1]} was {originals[key]} and became {entries[key]}"
         originals = entries
 
 

@@ -15,33 +15,35 @@ from plane.release import Release
 
 OpenNamespace = Callable[[str], AbstractContextManager[str]]
 
-LEASE = {"lease": {"name": "stepdown", "durationSeconds": 15, "renewSeconds": 2}}
-"""The chart's own lease: here the leader must stay, and a busy machine must not take it away."""
+LEASE_SECONDS = 15
+"""The chart's own default: the leader must stay, and a busy machine must not take its lease away."""
 
 
 class FaultStage:
-    """One proxy with one operator behind it, from `start` to `stop`."""
+    """One proxy with one operator behind it, from `start` to `stop`. `lease` in seconds."""
 
-    def __init__(self, plane: ControlPlane, release: Release, folder: Path, source: MetricsSource) -> None:
-        self._plane, self._release, self._folder, self._source = plane, release, folder, source
+    def __init__(
+        self, plane: ControlPlane, release: Release, folder: Path, source: MetricsSource, lease: int = LEASE_SECONDS
+    ) -> None:
+        self._plane, self._source = plane, source
         self.proxy = FaultProxy(plane)
-        self.operator = self.another()
+        self.operator = Operator(
+            release,
+            folder,
+            kubeconfig=self.proxy.kubeconfig(release.kubeconfig()),
+            config={"lease": {"name": release.name, "durationSeconds": lease, "renewSeconds": 1}},
+        )
 
     def start(self) -> "FaultStage":
-        """Starts both, and waits until the operator leads."""
+        """Starts both; doesn't wait."""
         self.proxy.start()
-        self.operator.start().wait_leader(60)
+        self.operator.start()
         return self
 
     def stop(self) -> None:
         """Ends both."""
         self.operator.stop()
         self.proxy.stop()
-
-    def another(self) -> Operator:
-        """One more operator through the same proxy, not started."""
-        kubeconfig = self.proxy.kubeconfig(self._release.kubeconfig())
-        return Operator(self._release, self._folder, kubeconfig=kubeconfig, config=LEASE)
 
     @contextlib.contextmanager
     def worlds(self, count: int, open_namespace: OpenNamespace) -> Iterator[Sequence[World]]:

@@ -238,7 +238,8 @@ def faults(
         stage = FaultStage(plane, release, session_folder / "operator", source)
         _logs[stage.operator.name] = stage.operator.tail
         try:
-            yield stage.start()
+            stage.start().operator.wait_leader(60)
+            yield stage
         finally:
             stage.stop()
             _logs.pop(stage.operator.name, None)

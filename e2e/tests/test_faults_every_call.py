@@ -1,4 +1,4 @@
-"""Rows 5, 6, 7, 8 and 20: one fault at every call that the operator makes in an episode, on the real API server."""
+"""Rows 1, 2, 5, 6, 7, 8 and 20: one fault at every call of the operator in an episode, on the real API server."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pytest
 from faults.every_call import Kind, Outcome, play_all, points, record
 from faults.stage import FaultStage
 
-WORLDS = 24
+WORLDS = 16
 
 
 @dataclass
@@ -20,9 +20,9 @@ class Played:
     calls: Counter[Kind]
     outcomes: list[Outcome]
 
-    def wrong(self, *names: str) -> list[str]:
-        """What is wrong at the points with one of these faults; nothing at all where no such point was struck."""
-        mine = [outcome for outcome in self.outcomes if outcome.point.name in names]
+    def wrong(self, *names: str, at: tuple[str, ...] = ("",)) -> list[str]:
+        """What is wrong at the points with one of these faults, at resources that begin with one of these words."""
+        mine = [o for o in self.outcomes if o.point.name in names and o.point.kind[1].startswith(at)]
         assert mine
         return [f"{outcome.point}: {text}" for outcome in mine for text in outcome.wrong]
 
@@ -54,6 +54,18 @@ def test_the_episode_has_every_kind_of_call(played: Played) -> None:
 
 def test_every_point_was_struck(played: Played) -> None:
     assert [str(outcome.point) for outcome in played.outcomes if not outcome.was_struck] == []
+
+
+@pytest.mark.row(1)
+def test_row_01_a_conflict_at_any_write_of_the_ledger_is_read_again_and_decided_from_what_is_there(
+    played: Played,
+) -> None:
+    assert played.wrong("409 before", "422 before", at=("degradationpolicies",)) == []
+
+
+@pytest.mark.row(2)
+def test_row_02_a_conflict_at_any_write_of_a_target_loses_nothing(played: Played) -> None:
+    assert played.wrong("409 before", "422 before", at=("services", "configmaps", "deployments")) == []
 
 
 @pytest.mark.row(5)

@@ -35,6 +35,7 @@ class Feeder:
         self._namespaces = list(namespaces)
         self._see = see
         self._stop = threading.Event()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feeder", daemon=True)
 
     def start(self) -> None:
@@ -44,6 +45,7 @@ class Feeder:
     def stop(self) -> None:
         """Ends the thread soon; nothing more is handed over. It is not waited for: it holds nothing."""
         self._stop.set()
+        self._ending.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -54,14 +56,21 @@ class Feeder:
             self._stop.wait(AGAIN_SECONDS)
 
     async def _watch(self) -> None:
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=self._stop,
-        )
+        """Runs kopf to its end. It waits for its flag in a thread, which only the flag ends: so each run has its own."""
+        ending = self._ending = threading.Event()
+        if self._stop.is_set():
+            return
+        try:
+            await kopf.operator(
+                registry=self._registry(),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=ending,
+            )
+        finally:
+            ending.set()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -88,5 +97,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.connect_timeout = 5
     settings.networking.request_timeout = 10
-    settings.networking.error_backoffs = (1, 1, 2, 3, 5)
+    settings.networking.error_backoffs = ()  # with any, kopf stays away for as long as a busy server says, be it a day
+    settings.watching.reconnect_backoff = 1.0
     return settings
