@@ -56,7 +56,7 @@ class Feeder:
             self._stop.wait(AGAIN_SECONDS)
 
     async def _watch(self) -> None:
-        """Runs kopf to its end. It waits for its flag in a thread, which only the flag ends: so each run has its own."""
+        """Runs kopf to its end. A thread waits for its flag, and only the flag ends that one: each run has its own."""
         ending = self._ending = threading.Event()
         if self._stop.is_set():
             return
