@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help init check format generate drift unit model explore e2e zoo test figures demo bench lock clean
+.PHONY: help init check format generate drift unit model explore e2e zoo test figures demo bench lock wheel sbom audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,16 @@ lock: ## Pin the newest allowed dependencies, with hashes
 	@$(UV_COMPILE) --upgrade pyproject.toml --output-file requirements/run.txt
 	@$(UV_COMPILE) --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
 	@$(UV_COMPILE) --upgrade --group build --output-file requirements/build.txt
+
+wheel: init ## The package in dist, the same bytes whenever and wherever it is built
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+sbom: init ## What the image installs, as CycloneDX JSON in dist
+	@mkdir -p dist
+	@$(BIN)/python -m supply sbom > dist/stepdown.cdx.json
+
+audit: init ## Look for known vulnerabilities of what the image installs; needs the advisory database
+	@$(BIN)/python -m supply audit
 
 clean: ## Remove .venv and caches of this clone
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
