@@ -53,6 +53,12 @@ class Api:
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
 
+    def acting_as(self, user: str) -> "Api":
+        """The same server, as a user of this name: needs an administrator's token."""
+        other = Api(self.url, self.ca, self.token)
+        other._session.headers["Impersonate-User"] = user
+        return other
+
     def path(self, kind: str, name: str = "", namespace: str = "", subresource: str = "") -> str:
         """The path of an object or a collection."""
         version, plural = _PLURALS[kind]

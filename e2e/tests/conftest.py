@@ -24,6 +24,7 @@ from faults.stage import FaultStage
 from plane.api import Api, ApiError
 from plane.audit import RULES
 from plane.control_plane import ControlPlane
+from plane.keda import SCALED_OBJECTS
 from plane.metrics_source import MetricsSource
 from plane.operator import Operator
 from plane.processes import wait_for
@@ -264,6 +265,16 @@ def shop(request: pytest.FixtureRequest, open_shop: Any) -> Iterator[Shop]:
     """The world of one test, with a namespace and a source of its own; the operator is another fixture."""
     with open_shop(request.node.name) as shop:
         yield shop
+
+
+@pytest.fixture(scope="module")
+def keda(api: Api) -> Iterator[None]:
+    """The kind ScaledObject, served."""
+    api.create(SCALED_OBJECTS)
+    try:
+        yield
+    finally:
+        api.delete("CustomResourceDefinition", SCALED_OBJECTS["metadata"]["name"])
 
 
 @pytest.hookimpl(wrapper=True)

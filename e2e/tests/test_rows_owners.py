@@ -6,31 +6,11 @@ from typing import Any
 
 import pytest
 
-from plane.api import Api, Object
+from plane.api import Object
 from plane.ladders import BREACHED, HEALTHY, ladder, level, scale
 from plane.operator import Operator
 from plane.record import Record, managers, wait_quiet
 from plane.shop import Shop
-
-SCALED_OBJECTS = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "scaledobjects.keda.sh"},
-    "spec": {
-        "group": "keda.sh",
-        "scope": "Namespaced",
-        "names": {"kind": "ScaledObject", "plural": "scaledobjects", "singular": "scaledobject"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-            }
-        ],
-    },
-}
-"""As much of KEDA as an operator meets that only changes bounds."""
 
 
 def autoscaler(deployment: str, low: int, high: int) -> Object:
@@ -58,16 +38,6 @@ def scaled_object(deployment: str, low: int, high: int) -> Object:
             "triggers": [{"type": "cpu", "metadata": {"value": "60"}}],
         },
     }
-
-
-@pytest.fixture(scope="module")
-def keda(api: Api) -> Iterator[None]:
-    """The kind ScaledObject, served."""
-    api.create(SCALED_OBJECTS)
-    try:
-        yield
-    finally:
-        api.delete("CustomResourceDefinition", "scaledobjects.keda.sh")
 
 
 @dataclass

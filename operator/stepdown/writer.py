@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepdown.api.status import Entry, EntryState, PolicyStatus
+from stepdown.engine.annotation import names
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import KINDS, FieldChange, Ref, Target, text_at
 from stepdown.engine.ledger import (
@@ -124,6 +125,7 @@ class Writer:
         place = (target.kind, target.name)
         obj = objects[place]
         assert obj is not None
+        write = _mark_first(obj, write, settlement)
         try:
             patch, subresource = _patch(obj, write, done.policy, settlement)
         except (NotADocument, KeyError) as error:
@@ -196,7 +198,12 @@ def _unfinished(settlement: Settlement) -> list[Entry]:
 
 
 def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settlement) -> tuple[Patch, str]:
-    kept = [
+    return target_patch(write.target, obj, write.texts, annotation_for(obj, policy.name, _kept(write, settlement)))
+
+
+def _kept(write: Write, settlement: Settlement) -> list[Entry]:
+    """What the target's mark says after a write."""
+    return [
         entry
         for entry in settlement.entries
         if target_of(entry) == write.target
@@ -205,7 +212,20 @@ def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settle
             entry.path in write.texts and write.texts[entry.path] == entry.original and entry.applied != entry.original
         )
     ]
-    return target_patch(write.target, obj, write.texts, annotation_for(obj, policy.name, kept))
+
+
+def _mark_first(obj: dict[str, Any], write: Write, settlement: Settlement) -> Write:
+    """The write, or where somebody has taken our mark of a field away, one that only sets the mark again.
+
+    No field is changed that no mark names before or after: a crash would leave it without a trace, and the API server
+    refuses it to the operator's account (the chart's self-fence). The field itself follows at the next look.
+    """
+    if KINDS[write.target.kind].scale:
+        return write
+    kept = {entry.path for entry in _kept(write, settlement)}
+    if all(path in kept or names(obj, path) for path in write.texts):
+        return write
+    return Write(write.target, {}, write.restores)
 
 
 def _scaled(obj: dict[str, Any], scale: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""A mark that somebody else has put on a workload, whose replicas we hold without one."""
+"""A mark that somebody else has put on a workload, whose replicas we hold without one, or has taken away."""
 
 import json
+from typing import Any
+
+import pytest
 
 from cycle.world import World
 
@@ -34,3 +37,28 @@ def test_a_forged_mark_on_a_scaled_workload_holds_no_deletion():
     world.ticks(3)
     assert world.sandbox.get("DegradationPolicy", "shop") is None
     assert world.replicas("extras") == 3
+
+
+MARK = "stepdown.dev/ledger"
+
+
+@pytest.mark.parametrize("edit", [lambda notes: notes.pop(MARK), lambda notes: notes.update({MARK: "?"})])
+def test_a_mark_that_was_taken_away_is_set_again_before_its_field_goes_back(edit: Any):
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    world.sandbox.edit("ConfigMap", "flags", lambda obj: edit(obj["metadata"]["annotations"]))
+    seen = []
+
+    def look(when: str, what: str) -> None:
+        if (when, what) == ("after", "patch ConfigMap/flags"):
+            flags = world.sandbox.get("ConfigMap", "flags")
+            notes = flags["metadata"].get("annotations") or {}
+            seen.append((MARK in notes, '"defaultVariant": "off"' in flags["data"]["flags.json"].splitlines()[2]))
+
+    world.sandbox.on_call = look
+    world.values["load"] = 0.1
+    world.ticks(20)
+    assert world.level == "full"
+    assert world.as_at_first()
+    assert seen == [(True, True), (False, False)]

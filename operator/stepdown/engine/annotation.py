@@ -24,6 +24,12 @@ def annotation_of(obj: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def names(obj: Mapping[str, Any], path: str) -> bool:
+    """Whether our annotation names a field, in the very characters that the chart's self-fence looks for."""
+    text = (obj["metadata"].get("annotations") or {}).get(ANNOTATION) or ""
+    return f'"path":{json.dumps(path)}' in text
+
+
 def annotation_for(obj: Mapping[str, Any], policy: str, entries: Iterable[Entry]) -> str | None:
     """The annotation's text after a write: this policy's entries on the object, beside other policies'.
 
