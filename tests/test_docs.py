@@ -47,3 +47,24 @@ def test_links_and_files_that_a_page_names_are_there(page):
         if not (ROOT / path).exists()
     ]
     assert missing == []
+
+
+THREATS = (ROOT / "docs/threat-model.md").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in PAGES))
+def test_tests_that_a_page_names_are_there(page):
+    named = re.findall(r"`((?:tests|e2e|torture)/[\w/]+\.py)::(test_\w+)`", (ROOT / page).read_text())
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if not (ROOT / file).exists() or f"def {test}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []
+
+
+def test_every_threat_has_a_control_and_a_test():
+    rows = [row for part in THREATS.split("| threat |")[1:] for row in part.split("\n\n")[0].split("\n")[2:]]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows if row]
+    assert len(cells) > 25
+    assert [row[0] for row in cells if len(row) != 3 or not all(row) or "::test_" not in row[2]] == []

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from adapters.hostile import HEAD, Request, Server, asking, drip, error, http, oracle
+from adapters.hostile import HEAD, Request, Server, asking, drip, error, http, oracle, vector
 from adapters.test_prometheus import observe, promql
 from stepdown.adapters.prometheus import PrometheusObserver
 from stepdown.api.endpoint import EndpointSpec
@@ -108,6 +108,20 @@ def test_an_answer_that_is_too_much_is_refused_in_little_memory(answer, detail: 
     assert seen == Observation(missing=Missing.ERROR, detail=detail)
     assert peak < 20_000_000
     assert time.monotonic() - started < 4
+
+
+@pytest.mark.row(37)
+def test_long_answers_are_read_one_at_a_time_and_short_ones_beside_them() -> None:
+    long, short = http(b'"' + b"x" * 600_000 + b'"'), vector([])
+    with asking(lambda request: long if "long" in request.query else short, timeout="200ms") as (observer, _):
+        with observer.client._session._guard._large:  # as while another one is read
+            waiting, beside = observe(observer, promql("long_1")), observe(observer, LOAD)
+        after = observe(observer, promql("long_2"))
+    assert [seen.detail for seen in (*waiting, *beside, *after)] == [
+        "no answer within 0.2s",
+        "no series",
+        "its answer (200) is JSON of another kind",
+    ]
 
 
 @pytest.mark.row(37)

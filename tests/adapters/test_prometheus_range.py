@@ -91,7 +91,7 @@ def test_a_long_time_is_asked_in_pieces_that_fit_an_answer() -> None:
 
 
 def test_no_piece_has_more_points_than_a_server_gives() -> None:
-    with asking(history, limits={"responseBytes": 67_108_864}) as (observer, server):
+    with asking(history, limits={"responseBytes": 67_108_864}, timeout="30s") as (observer, server):
         past(observer, promql("load", stale_after=1), seconds=12_000, step=1)
         spans = [float(r.params["end"]) - float(r.params["start"]) for r in server.requests]
     assert spans == [9_999, 2_000]

@@ -4,6 +4,8 @@ import asyncio
 import base64
 from typing import Any
 
+import pytest
+
 from adapters.hostile import NOW, Server, oracle
 from stepdown.api.endpoint import EndpointSpec
 from stepdown.controller import endpoints as module
@@ -17,9 +19,10 @@ from stepdown.ports import Refused
 class Secrets:
     """An API that knows Secrets by path."""
 
-    def __init__(self, **secrets: dict[str, str]) -> None:
+    def __init__(self, hosts: str | None = None, **secrets: dict[str, str]) -> None:
         self.secrets = secrets
         self.reads = 0
+        self.metadata = {} if hosts is None else {"annotations": {"stepdown.dev/hosts": hosts}}
 
     async def get(self, path: str) -> dict[str, Any]:
         self.reads += 1
@@ -27,7 +30,7 @@ class Secrets:
         if name not in self.secrets:
             raise Refused(404, "not found")
         data = {key: base64.b64encode(value.encode()).decode() for key, value in self.secrets[name].items()}
-        return {"data": data}
+        return {"metadata": self.metadata, "data": data}
 
 
 class HalfReady:
@@ -158,3 +161,31 @@ def test_certificates_that_are_none_make_the_signal_missing_and_nothing_raises()
     seen = ask(make(default=spec(url="https://127.0.0.1:1", ca="no certificate", allowedCIDRs=["127.0.0.0/8"])))
     assert seen.missing is Missing.ERROR
     assert "endpoint default can't be used" in seen.detail
+
+
+def sent_to(url: str, hosts: str | None, name: str = "platform") -> str:
+    """What is said, and so whether the Secret was kept, of an endpoint of this name whose port is closed."""
+    fields = {"url": url, "allowedCIDRs": ["127.0.0.0/8"], "auth": {"secretRef": {"name": "prometheus"}}}
+    endpoints = make(Secrets(hosts, prometheus={"token": "s3cret"}), spec(**fields))
+    endpoints.see_endpoint(endpoint("platform", namespaceSelector={}, **fields), gone=False)
+    try:
+        return ask(endpoints, name).detail
+    finally:
+        endpoints.close()
+
+
+@pytest.mark.parametrize("hosts", ["127.0.0.1", "127.0.0.1:1", "other.example, 127.0.0.1", "LOCALHOST,127.0.0.1:1 "])
+def test_a_secret_goes_to_the_hosts_that_it_lists(hosts: str):
+    assert sent_to("http://127.0.0.1:1", hosts) == "no connection: Connection refused"
+
+
+@pytest.mark.parametrize("hosts", [None, "", "127.0.0.2", "127.0.0.1:2", "example.127.0.0.1", "27.0.0.1", "*", ","])
+def test_a_secret_goes_to_no_other_host_whoever_names_it(hosts: str | None):
+    assert sent_to("http://127.0.0.1:1", hosts) == (
+        "Secret prometheus may not be sent to 127.0.0.1:1: list the host in its annotation stepdown.dev/hosts"
+    )
+
+
+def test_the_secret_of_the_charts_own_endpoint_needs_no_list_but_keeps_to_one():
+    assert sent_to("http://127.0.0.1:1", None, "default") == "no connection: Connection refused"
+    assert "may not be sent to" in sent_to("http://127.0.0.1:1", "prometheus.monitoring", "default")

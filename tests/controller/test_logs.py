@@ -2,6 +2,10 @@
 
 import json
 import logging
+import sys
+import threading
+import warnings
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,9 +16,12 @@ from stepdown.controller.logs import Quiet, set_up
 def _as_before():
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
 
 
 def test_a_hostile_string_is_one_json_object_on_one_line(capsys):
@@ -49,3 +56,23 @@ def test_kopfs_own_talk_is_not_repeated(capsys):
     set_up("info", "text")
     logging.getLogger("kopf.objects").warning("Unresolved resources")
     assert capsys.readouterr().err == ""
+
+
+def test_what_python_would_print_over_many_lines_is_one_json_object_too(capsys):
+    set_up("info", "json")
+
+    def fail() -> None:
+        raise ValueError("a\nb")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    warnings.warn("c\nd", stacklevel=1)
+    try:
+        fail()
+    except ValueError as error:
+        sys.excepthook(ValueError, error, error.__traceback__)
+        sys.unraisablehook(SimpleNamespace(exc_value=error))
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["level"] for line in lines] == ["ERROR", "WARNING", "CRITICAL", "ERROR"]
+    assert "ValueError: a\nb" in lines[0]["exc_info"]

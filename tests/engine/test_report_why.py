@@ -54,3 +54,7 @@ def _decision(why: str) -> Decision:
 )
 def test_another_reading_is_no_news_and_another_threshold_is(why, first: str, second: str, shown: str) -> None:
     assert why(first, second) == shown
+
+
+def test_what_people_read_is_one_printable_line(why: Callable[[str, str], str]) -> None:
+    assert why("", "override: a\nb\x1b[31m\u202e\ud800 is down") == "override: a b [31m   is down"

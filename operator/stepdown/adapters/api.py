@@ -18,6 +18,7 @@ from kubernetes.aio import client, config
 from kubernetes.aio.config.config_exception import ConfigException
 
 from stepdown.adapters.paths import resource_of
+from stepdown.api.lines import one_line
 from stepdown.ports import Conflict, JsonPatch, Object, Refused, Unknown
 
 CALL_SECONDS = 5.0
@@ -183,5 +184,4 @@ def _refusal(status: int, data: bytes, retry_after: str | None) -> Exception:
 
 def _line(text: str) -> str:
     """One printable line of bounded length."""
-    plain = "".join(c if c.isprintable() else " " for c in text[: 4 * _LINE_CHARACTERS])
-    return " ".join(plain.split())[:_LINE_CHARACTERS]
+    return " ".join(one_line(text, 4 * _LINE_CHARACTERS).split())[:_LINE_CHARACTERS]

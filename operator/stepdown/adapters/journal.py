@@ -13,6 +13,7 @@ from typing import Any
 
 from stepdown.adapters.api import Api
 from stepdown.adapters.paths import policy_path
+from stepdown.api.lines import one_line
 from stepdown.api.model import format_timestamp
 from stepdown.api.policy import GROUP, VERSION
 from stepdown.api.status import PolicyStatus
@@ -72,7 +73,7 @@ class KubernetesJournal:
 
     def tell(self, policy: Policy, event: Event) -> None:
         """See ports.Journal."""
-        message = "".join(c if c.isprintable() else " " for c in event.message)[:MESSAGE_MAX]
+        message = one_line(event.message, MESSAGE_MAX)
         facts: dict[str, Any] = {"policy": f"{policy.namespace}/{policy.name}", "reason": str(event.reason)}
         log.info(message, extra={**facts, "undo": list(event.undo)} if event.undo else facts)
         involved: list[dict[str, Any]] = [

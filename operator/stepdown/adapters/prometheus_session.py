@@ -7,6 +7,7 @@ line without credentials, even where the server sends them back.
 """
 
 import base64
+import contextlib
 import http.client
 import ssl
 import threading
@@ -26,11 +27,16 @@ from stepdown.adapters.prometheus_connection import (
     Gauge,
     TlsSocket,
     TooLong,
+    TooSlow,
     Untrusted,
     explained,
 )
 from stepdown.adapters.prometheus_peers import Peers
 from stepdown.api.endpoint import EndpointSpec
+from stepdown.api.lines import one_line
+
+LARGE_BYTES = 524_288
+"""Answers longer than this are read one at a time: what an endpoint can make us hold is one of them."""
 
 
 class _Adapter(BaseAdapter):
@@ -45,6 +51,7 @@ class _Adapter(BaseAdapter):
         self._context = _context(endpoint)
         self._kept: list[Connection] = []
         self._lock = threading.Lock()
+        self._large = threading.Lock()
         self._closed = False
 
     def send(self, request: requests.PreparedRequest, *_: Any, **kwargs: Any) -> requests.Response:
@@ -55,7 +62,7 @@ class _Adapter(BaseAdapter):
         try:
             connection.request(request.method or "GET", request.path_url, request.body, dict(request.headers or {}))
             answer = connection.getresponse()
-            body = self._read(answer)
+            body = self._read(answer, connection.gauge)
         except BaseException as error:
             connection.close()
             if isinstance(error, Exception):
@@ -88,7 +95,7 @@ class _Adapter(BaseAdapter):
                 return
         connection.close()
 
-    def _read(self, answer: http.client.HTTPResponse) -> bytearray:
+    def _read(self, answer: http.client.HTTPResponse, gauge: Gauge) -> bytearray:
         if sum(len(name) + len(value) for name, value in answer.getheaders()) > HEADER_BYTES:
             raise TooLong(f"its headers are longer than {HEADER_BYTES} bytes")
         if 300 <= answer.status < 400:
@@ -98,13 +105,22 @@ class _Adapter(BaseAdapter):
         if (answer.length or 0) > self._bytes:
             raise TooLong(f"its answer is longer than {self._bytes} bytes")
         body = bytearray()
-        while part := answer.read(65_536):
-            body += part
-            if len(body) > self._bytes:
-                raise TooLong(f"its answer is longer than {self._bytes} bytes")
+        with contextlib.ExitStack() as turn:
+            while part := answer.read(65_536):
+                if len(body) <= LARGE_BYTES < len(body) + len(part):
+                    self._wait_for_large(gauge)
+                    turn.callback(self._large.release)
+                body += part
+                if len(body) > self._bytes:
+                    raise TooLong(f"its answer is longer than {self._bytes} bytes")
         if answer.length:
             raise Untrusted("its answer is cut short")
         return body
+
+    def _wait_for_large(self, gauge: Gauge) -> None:
+        if not self._large.acquire(timeout=gauge.seconds_left()):
+            gauge.seconds_left()  # says that nothing is left
+            raise TooSlow("no answer in time beside a longer one")
 
 
 class GuardedSession(requests.Session):
@@ -153,7 +169,7 @@ class GuardedSession(requests.Session):
         """Text of the server as one bounded line that shows no credential."""
         for secret in self._secrets:
             text = text.replace(secret, "…")
-        return "".join(c if c.isprintable() else " " for c in text[: 4 * LINE_CHARACTERS])[:LINE_CHARACTERS].strip()
+        return one_line(text, LINE_CHARACTERS).strip()
 
     def close(self) -> None:
         """Closes kept connections."""

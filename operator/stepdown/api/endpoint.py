@@ -53,7 +53,7 @@ def _holds(requirement: SelectorRequirement, labels: dict[str, str]) -> bool:
 
 
 class SecretReference(Model):
-    """A Secret in the operator's namespace."""
+    """A Secret in the operator's namespace, whose annotation stepdown.dev/hosts lists the endpoint's host."""
 
     name: ObjectName = Field(description="Name of the Secret. Example: prometheus-token")
 

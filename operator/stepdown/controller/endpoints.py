@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from stepdown.adapters.api import Api
 from stepdown.adapters.paths import secret_path
@@ -27,6 +28,9 @@ from stepdown.prepared import Problems
 
 DEFAULT = "default"
 """The endpoint of the operator's own configuration."""
+
+HOSTS = "stepdown.dev/hosts"
+"""Annotation of a Secret: the hosts, or hosts and ports, that it may be sent to, with commas between."""
 
 SECRET_SECONDS = 60.0
 """How often credentials are read again; a rotated token is good for longer than that."""
@@ -178,7 +182,7 @@ class Endpoints:
         now = time.monotonic()
         if known is not None and known.spec == spec and (spec.auth is None or now - known.read_at < SECRET_SECONDS):
             return known.observer
-        secret = await self._secret(spec)
+        secret = await self._secret(name, spec)
         known = self._ready.get(name)  # another batch may have made it meanwhile
         if known is not None and known.spec == spec and known.secret == secret:
             known.read_at = now
@@ -192,7 +196,7 @@ class Endpoints:
         self._ready[name] = _Ready(spec, secret, observer, now)
         return observer
 
-    async def _secret(self, spec: EndpointSpec) -> Mapping[str, str] | None:
+    async def _secret(self, endpoint: str, spec: EndpointSpec) -> Mapping[str, str] | None:
         if spec.auth is None:
             return None
         name = spec.auth.secret_ref.name
@@ -206,6 +210,7 @@ class Endpoints:
             raise _Unusable(f"Secret {name} in {self._namespace} can't be read ({error.status}): {cure}") from None
         except Unknown:
             raise _Unusable(f"Secret {name} in {self._namespace} can't be read now") from None
+        _check_host(found, name, spec.url, needs_list=endpoint != DEFAULT)
         return _decoded(found, name)
 
     def close(self) -> None:
@@ -213,6 +218,19 @@ class Endpoints:
         for ready in self._ready.values():
             ready.observer.close()
         self._ready.clear()
+
+
+def _check_host(secret: Object, name: str, url: str, *, needs_list: bool) -> None:
+    """Raises _Unusable where the Secret doesn't list the host of a URL.
+
+    Who may write a MetricsEndpoint need not be who may read the Secret, and would get it by naming a host of their
+    own. `default` comes from the chart's values, together with its Secret, and needs no list.
+    """
+    parts = urlsplit(url)
+    text = str((secret["metadata"].get("annotations") or {}).get(HOSTS) or "")
+    listed = {host.strip().lower() for host in text.split(",") if host.strip()}
+    if (needs_list or listed) and not listed & {parts.netloc.lower(), parts.hostname}:
+        raise _Unusable(f"Secret {name} may not be sent to {parts.netloc}: list the host in its annotation {HOSTS}")
 
 
 def _decoded(secret: Object, name: str) -> dict[str, str]:

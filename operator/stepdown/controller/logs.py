@@ -2,9 +2,13 @@
 
 import logging
 import sys
+import threading
 import time
+from types import TracebackType
 
 from pythonjsonlogger.json import JsonFormatter
+
+from stepdown.api.lines import one_line
 
 REPEAT_SECONDS = 60.0
 SENTENCES_MAX = 1000
@@ -41,7 +45,7 @@ class _Line(logging.Formatter):
         )
         if record.exc_info:
             text += " | " + self.formatException(record.exc_info)
-        return "".join(c if c.isprintable() else " " for c in text)
+        return one_line(text, len(text))
 
 
 def set_up(level: str, form: str) -> None:
@@ -56,3 +60,22 @@ def set_up(level: str, form: str) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("stepdown").setLevel(level.upper())
     logging.getLogger("kopf").setLevel(logging.ERROR)
+    _take_what_is_printed_otherwise()
+
+
+def _take_what_is_printed_otherwise() -> None:
+    """Warnings, and errors that nobody has caught, go into the log: Python would print them over many lines."""
+    log = logging.getLogger("stepdown")
+    logging.captureWarnings(capture=True)
+
+    def of_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        log.critical("ended by an error", exc_info=(kind, error, trace))
+
+    def of_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            log.error("a thread ended by an error", exc_info=args.exc_value)
+
+    def of_nobody(args: "sys.UnraisableHookArgs") -> None:
+        log.error("an error that could not be raised", exc_info=args.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = of_main, of_thread, of_nobody

@@ -14,6 +14,8 @@ from typing import Any
 
 import promql_parser as parser
 
+from stepdown.api.lines import one_line
+
 DEPTH_MAX = 50
 OPERATORS_MAX = 300
 _PREFIXES_TRIED = 40
@@ -214,7 +216,7 @@ def _at(promql: str, place: int) -> str:
 
 
 def _line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:200].strip()
+    return one_line(text, 200).strip()
 
 
 def _children(node: Any) -> tuple[Any, ...]:

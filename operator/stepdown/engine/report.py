@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stepdown.api.lines import one_line
 from stepdown.api.model import format_timestamp
 from stepdown.api.status import (
     HISTORY_MAX,
@@ -24,6 +25,7 @@ from stepdown.engine.decide import Decision
 from stepdown.engine.reasons import Problem, Reason
 
 MESSAGE_MAX = 1024
+CONDITION_MAX = 2048
 
 WHY_MAX = 48
 """Longest WHY, so that the line of `kubectl get` stays within 100 columns."""
@@ -61,7 +63,7 @@ def render(before: PolicyStatus, report: Report) -> PolicyStatus:
     since = before.since
     if since is None or (report.reached != before.level and before.level):
         since = format_timestamp(report.now)
-    summary = Summary(level=report.reached, state=_state(report), why=_why(report)[:WHY_MAX])
+    summary = Summary(level=report.reached, state=_state(report), why=one_line(_why(report), WHY_MAX))
     unmoved = (summary.level, summary.state) == (before.summary.level, before.summary.state)
     if unmoved and _same(summary.why, before.summary.why):
         summary = summary.model_copy(update={"why": before.summary.why})
@@ -86,7 +88,7 @@ def with_transition(status: PolicyStatus, decision: Decision, left: str, entered
         from_=left,
         to=entered,
         reason=decision.reason,
-        message=decision.message[:MESSAGE_MAX],
+        message=one_line(decision.message, MESSAGE_MAX),
     )
     return status.model_copy(update={"history": [*status.history, step][-HISTORY_MAX:]})
 
@@ -212,7 +214,7 @@ def _condition(
     report: Report, old: StatusCondition | None, kind: str, on: bool, reason: str, message: str
 ) -> StatusCondition:
     status = "True" if on else "False"
-    message = message[:2048]
+    message = one_line(message, CONDITION_MAX)
     if old is not None and old.status == status and old.reason == reason and _same(old.message, message):
         if old.observed_generation == report.generation:
             return old

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from stepdown.api.lines import one_line
 from stepdown.api.status import Entry, EntryState, EntryTarget
 from stepdown.engine.annotation import annotation_of
 from stepdown.engine.fields import KINDS, Target, decode
@@ -51,7 +52,7 @@ def marked(kind: str, obj: Mapping[str, Any]) -> dict[str, list[Entry]]:
 
 def comment(text: str) -> str:
     """A line that a shell skips, whatever is in the text."""
-    return "# " + "".join(c if c.isprintable() else " " for c in text)
+    return "# " + one_line(text, len(text))
 
 
 def page(title: str, hints: Iterable[str], done: Undo) -> list[str]:
@@ -62,4 +63,4 @@ def page(title: str, hints: Iterable[str], done: Undo) -> list[str]:
 
 def say(text: str) -> None:
     """One line of standard error."""
-    print("".join(c if c.isprintable() else " " for c in text), file=sys.stderr)
+    print(one_line(text, len(text)), file=sys.stderr)

@@ -9,6 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from stepdown.api.durations import format_seconds
+from stepdown.api.lines import one_line
 from stepdown.simulate.record import FLAP_SECONDS, Record
 
 VALUE_MAX = 60
@@ -107,4 +108,4 @@ def _short(value: Any) -> str:
 
 def _printable(text: str) -> str:
     """What files and Prometheus say can't write to a terminal but in letters."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return one_line(text, len(text))

@@ -129,7 +129,7 @@ BUGS = (
         (
             Edit(
                 "stepdown.controller.logs",
-                '        return "".join(c if c.isprintable() else " " for c in text)\n',
+                "        return one_line(text, len(text))\n",
                 "        return text\n",
             ),
         ),
