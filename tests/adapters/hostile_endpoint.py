@@ -84,7 +84,7 @@ class Endpoints:
     def nothing(self, request: Request) -> bytes:
         """No data, in another way after every few times."""
         ways = (vector([]), http(b"", 503), b"", self.good(request, value=math.nan))
-        return ways[next(self._turns) // 6 % len(ways)]
+        return ways[next(self._turns) // 3 % len(ways)]
 
     def alternating(self, request: Request) -> bytes:
         """One of two servers that do not agree about 80 %, in turn for whoever asks."""
