@@ -4,7 +4,6 @@ A watch says what an object became; only the audit log says who has made it so. 
 here, and the log names the token.
 """
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,13 +54,6 @@ def read_log(path: Path, namespace: str) -> list[Noted]:
     with path.open(encoding="utf-8") as lines:
         found = [noted for line in lines if namespace in line for noted in _noted(line, namespace)]
     return sorted(found, key=lambda noted: noted.revision)
-
-
-def credential_of(token: str) -> str:
-    """What the log calls the bearer of a ServiceAccount's token."""
-    payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return f"JTI={claims['jti']}"
 
 
 def _noted(line: str, namespace: str) -> Iterator[Noted]:

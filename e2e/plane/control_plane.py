@@ -89,12 +89,12 @@ class ControlPlane:
         path.write_text(json.dumps(config))
         return path
 
-    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
-        """A kubeconfig of a ServiceAccount, with a token as a pod would get it."""
+    def service_account_kubeconfig(self, namespace: str, name: str, title: str = "") -> Path:
+        """A kubeconfig of a ServiceAccount, with a token as a pod would get it; `title` names a file of its own."""
         path = self.api.path("ServiceAccount", name, namespace, "token")
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}}
         token = self.api.call("POST", path, body)["status"]["token"]
-        return self.kubeconfig(token, f"{namespace}-{name}", namespace)
+        return self.kubeconfig(token, title or f"{namespace}-{name}", namespace)
 
     def logs(self) -> dict[str, str]:
         """The ends of all logs."""

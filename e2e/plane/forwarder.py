@@ -63,6 +63,9 @@ class Forwarder:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(data)
+        self._hang_up(source, sink)
+
+    def _hang_up(self, source: socket.socket, sink: socket.socket) -> None:
         _end(source)
         _end(sink)
         with self._lock:

@@ -5,7 +5,6 @@ Many pairs share one API server. Every process has a token of its own, so that t
 
 import contextlib
 import itertools
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from plane.operator import Operator
 from plane.processes import wait_for
 from plane.release import Release
 from plane.shop import POLICY, Shop
+from replicas.gate import Gate
 
 SHORT = {"durationSeconds": 2, "renewSeconds": 0.4}
 """A Lease under which a dead leader is replaced after two seconds."""
@@ -32,7 +32,8 @@ _numbers = itertools.count(1)
 class Pair:
     """Both operators, and the policy `shop` that they act on; a person pins its level, so that it steps when told to.
 
-    `environments` go over ours, one for each operator.
+    `policy` takes the place of that one. `environments` go over ours, one for each operator. The calls of the first
+    operator go through the gate, where there is one.
     """
 
     def __init__(
@@ -42,20 +43,22 @@ class Pair:
         folder: Path,
         lease: Mapping[str, float] = SHORT,
         environments: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {}),
-        config: Mapping[str, Any] | None = None,
+        policy: Object | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.api: Api = release.plane.as_user(ADMIN)
         self.shop = Shop(shop.namespace, self.api, shop.kubectl, shop.source)
         self.namespace = shop.namespace
-        self._release, self._folder, self._environments = release, folder, environments
-        self._config = {"lease": {"name": LEASE, **lease}, "leaseNamespace": self.namespace, **(config or {})}
+        self.audit_log = release.plane.audit_log
+        self._release, self._folder, self._environments, self._gate = release, folder, environments, gate
+        self._config = {"lease": {"name": LEASE, **lease}, "leaseNamespace": self.namespace}
         self.paused: set[Operator] = set()
         _allow_lease(self.api, release, self.namespace)
         self.shop.apply_workloads("shop", "shop-static")
         self.shop.apply(settings("flags", reviews="on"))
         self.before = self.shop.snapshot()
         self.shop.load(HEALTHY, "shop")
-        self.shop.apply(three_targets(self.namespace, override=_pin("full")))
+        self.shop.apply(policy or three_targets(self.namespace, override=pinned("full")))
         self.operators: list[Operator] = []
 
     def start(self) -> "Pair":
@@ -63,14 +66,22 @@ class Pair:
         self.operators = [self.launch(place) for place in range(2)]
         return self
 
+    def start_one_by_one(self) -> "Pair":
+        """Starts the first, and when it leads the second; doesn't wait for that one."""
+        self.operators = [self.launch(0)]
+        self.leader(timeout=180)
+        self.operators.append(self.launch(1))
+        return self
+
     def launch(self, place: int) -> Operator:
         """A new process for the first or the second of them; doesn't wait."""
         name = f"replica-{next(_numbers)}"
-        plane = self._release.plane
-        original = json.loads(plane.service_account_kubeconfig(self._release.namespace, self._release.name).read_text())
-        kubeconfig = plane.kubeconfig(original["users"][0]["user"]["token"], name, self._release.namespace)
+        release = self._release
+        kubeconfig = release.plane.service_account_kubeconfig(release.namespace, release.name, name)
+        if self._gate is not None and place == 0:
+            kubeconfig = self._gate.kubeconfig(kubeconfig)
         return Operator(
-            self._release,
+            release,
             self._folder,
             namespaces=[self.namespace],
             kubeconfig=kubeconfig,
@@ -124,7 +135,7 @@ class Pair:
 
     def pin(self, level: str) -> int:
         """Has the policy go to a level; gives the generation that says so."""
-        after = self.api.merge(POLICY, "shop", self.namespace, {"spec": {"override": _pin(level)}})
+        after = self.api.merge(POLICY, "shop", self.namespace, {"spec": {"override": pinned(level)}})
         return int(after["metadata"]["generation"])
 
     def wait_obeyed(self, generation: int, timeout: float = 120.0) -> None:
@@ -172,7 +183,8 @@ def stopped(pair: Pair) -> Iterator[Pair]:
         pair.stop()
 
 
-def _pin(level: str) -> Object:
+def pinned(level: str) -> Object:
+    """The override that pins a level for good."""
     return {"level": level, "reason": "a test", "until": _EVER}
 
 

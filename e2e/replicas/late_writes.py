@@ -1,0 +1,98 @@
+"""A leader that is stopped between its ledger and its targets, and one whose target write lands too late."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from plane.audit import Noted, read_log
+from plane.ladders import ladder, level, route, scale, switch
+from plane.record import Record, Seen
+from plane.shop import POLICY
+from replicas.gate import Gate
+from replicas.overlaps import LEASES
+from replicas.pair import Pair, pinned
+
+UNHURRIED = {"durationSeconds": 5, "renewSeconds": 1}
+"""A Lease that is kept although every answer is late."""
+
+TARGETS = {"services": "Service", "configmaps": "ConfigMap", "deployments": "Deployment"}
+
+
+def one_target(resource: str, namespace: str) -> dict[str, Any]:
+    """A policy whose level writes one object only."""
+    action = {
+        "services": route("shop", "shop-static"),
+        "configmaps": switch("flags", reviews="off"),
+        "deployments": scale("shop", 4),
+    }[resource]
+    low = level("low", action, trial=resource == "services")
+    return ladder("shop", namespace, low, override=pinned("full"))
+
+
+@dataclass(frozen=True)
+class Late:
+    """What came of an old leader's calls to targets: the codes that they were answered with."""
+
+    codes: list[int]
+    overlaps: int = 0
+
+
+def lose_lease_before_writing(pair: Pair) -> Late:
+    """Row 15: paused when its intent has landed and before it knows, until the other one leads; then it goes on."""
+    pair.start_one_by_one()
+    old = pair.leader()
+
+    def pause(seen: Seen) -> None:
+        if _intends(seen) and old not in pair.paused:
+            pair.pause(old)
+
+    with Record(pair.api, pair.namespace, POLICY, on_write=pause):
+        generation = pair.pin("low")
+        pair.wait("it is paused", lambda: old in pair.paused)
+        pair.wait("the other one leads", pair.operators[1].is_leader)
+        pair.wait_obeyed(generation)
+        pair.resume(old)
+        pair.wait("the old one has noticed", lambda: not old.is_leader())
+    pair.finish()
+    return Late([call.code for call in calls_of_the_first(pair) if call.kind != LEASES])
+
+
+def write_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> Late:
+    """Row 16: paused with a target write on its way, which lands when the other one has led for a while."""
+    pair.start_one_by_one()
+    old = pair.leader()
+
+    def keep(seen: Seen) -> None:
+        if _intends(seen):
+            gate.keep()
+
+    def sent() -> float:
+        return old.metrics().sum("stepdown_api_writes_total", resource=resource)
+
+    before = sent()
+    with Record(pair.api, pair.namespace, POLICY, on_write=keep):
+        pair.pin("low")
+        pair.wait("its write is on its way", lambda: sent() > before and gate.has_kept)
+        pair.pause(old)
+        pair.wait("the other one leads", pair.operators[1].is_leader)
+    pair.wait_obeyed(pair.pin(level_then))
+    gate.let_go()
+    pair.wait("the late write has landed", lambda: bool(_writes(pair, resource)))
+    pair.resume(old)
+    pair.finish()
+    return Late([call.code for call in _writes(pair, resource)])
+
+
+def calls_of_the_first(pair: Pair) -> list[Noted]:
+    """All calls of who led first, as the API server has them."""
+    calls = read_log(pair.audit_log, pair.namespace)
+    first = next(call.who for call in calls if call.kind == LEASES and call.revision)
+    return [call for call in calls if call.who == first]
+
+
+def _writes(pair: Pair, resource: str) -> list[Noted]:
+    return [call for call in calls_of_the_first(pair) if call.kind == resource]
+
+
+def _intends(seen: Seen) -> bool:
+    entries = (seen.object.get("status") or {}).get("ledger") or []
+    return bool(entries) and all(entry["state"] == "Intent" for entry in entries)

@@ -1,0 +1,53 @@
+"""How soon the other replica acts, with the chart's own Lease: after a crash, and after one was told to end."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plane.release import Release
+from replicas.failovers import Failovers, percentile
+from replicas.pair import CHARTS, Pair, stopped
+
+PAIRS = 8
+ROUNDS = int(os.environ.get("FAILOVERS", "32")) // PAIRS
+CRASH_SECONDS = 20.0
+END_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def failovers(stand_down: Any, release: Release, session_folder: Path, open_shop: Any) -> Iterator[list[Failovers]]:
+    """All of them, at once on several pairs: most of the time is waiting."""
+    stand_down()
+    with contextlib.ExitStack() as opened, ThreadPoolExecutor(PAIRS) as at_once:
+        shops = [opened.enter_context(open_shop("failover")) for _ in range(PAIRS)]
+        folder = session_folder / "replicas"
+        pairs = list(at_once.map(lambda shop: Pair(shop, release, folder, CHARTS), shops))
+        for pair in pairs:
+            opened.enter_context(stopped(pair))
+        yield list(at_once.map(lambda pair: Failovers(pair.start()).run(ROUNDS), pairs))
+
+
+@pytest.mark.row(13)
+def test_a_crashed_leader_is_replaced_within_20_seconds(failovers: list[Failovers], figure: Any) -> None:
+    seconds = [each for found in failovers for each in found.after_crash]
+    figure("failover p50", round(percentile(seconds, 0.5), 1), "s")
+    figure("failover p99", round(percentile(seconds, 0.99), 1), "s")
+
+    assert len(seconds) == PAIRS * ROUNDS
+    assert percentile(seconds, 0.99) <= CRASH_SECONDS
+
+
+@pytest.mark.row(19)
+def test_row_19_a_leader_that_is_told_to_end_is_replaced_within_2_seconds(
+    failovers: list[Failovers], figure: Any
+) -> None:
+    seconds = [each for found in failovers for each in found.after_end]
+    figure("failover after SIGTERM, p99", round(percentile(seconds, 0.99), 1), "s")
+
+    assert len(seconds) == PAIRS * ROUNDS
+    assert percentile(seconds, 0.99) <= END_SECONDS
