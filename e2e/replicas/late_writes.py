@@ -1,20 +1,18 @@
 """A leader that is stopped between its ledger and its targets, and one whose target write lands too late."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from plane.audit import Noted, read_log
 from plane.ladders import ladder, level, route, scale, switch
-from plane.record import Record, Seen
-from plane.shop import POLICY
 from replicas.gate import Gate
 from replicas.overlaps import LEASES
 from replicas.pair import Pair, pinned
 
-UNHURRIED = {"durationSeconds": 5, "renewSeconds": 1}
-"""A Lease that is kept although every answer is late."""
-
-TARGETS = {"services": "Service", "configmaps": "ConfigMap", "deployments": "Deployment"}
+WRITTEN_AS = {"services": "services", "configmaps": "configmaps", "deployments": "deployments/scale"}
+"""How the operator counts its writes to what the audit log calls so."""
 
 
 def one_target(resource: str, namespace: str) -> dict[str, Any]:
@@ -33,25 +31,19 @@ class Late:
     """What came of an old leader's calls to targets: the codes that they were answered with."""
 
     codes: list[int]
-    overlaps: int = 0
 
 
-def lose_lease_before_writing(pair: Pair) -> Late:
+def lose_lease_before_writing(pair: Pair, gate: Gate) -> Late:
     """Row 15: paused when its intent has landed and before it knows, until the other one leads; then it goes on."""
     pair.start_one_by_one()
     old = pair.leader()
-
-    def pause(seen: Seen) -> None:
-        if _intends(seen) and old not in pair.paused:
-            pair.pause(old)
-
-    with Record(pair.api, pair.namespace, POLICY, on_write=pause):
-        generation = pair.pin("low")
-        pair.wait("it is paused", lambda: old in pair.paused)
-        pair.wait("the other one leads", pair.operators[1].is_leader)
-        pair.wait_obeyed(generation)
-        pair.resume(old)
-        pair.wait("the old one has noticed", lambda: not old.is_leader())
+    paused = _once_intended(pair, gate, lambda: pair.pause(old))
+    generation = pair.pin("low")
+    pair.wait("it is paused", paused.is_set)
+    pair.wait("the other one leads", pair.operators[1].is_leader)
+    pair.wait_obeyed(generation)
+    pair.resume(old)
+    pair.wait("the old one has noticed", lambda: not old.is_leader())
     pair.finish()
     return Late([call.code for call in calls_of_the_first(pair) if call.kind != LEASES])
 
@@ -61,25 +53,35 @@ def write_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> Late:
     pair.start_one_by_one()
     old = pair.leader()
 
-    def keep(seen: Seen) -> None:
-        if _intends(seen):
-            gate.keep()
-
     def sent() -> float:
-        return old.metrics().sum("stepdown_api_writes_total", resource=resource)
+        return old.metrics().sum("stepdown_api_writes_total", resource=WRITTEN_AS[resource])
 
     before = sent()
-    with Record(pair.api, pair.namespace, POLICY, on_write=keep):
-        pair.pin("low")
-        pair.wait("its write is on its way", lambda: sent() > before and gate.has_kept)
-        pair.pause(old)
-        pair.wait("the other one leads", pair.operators[1].is_leader)
+    kept = _once_intended(pair, gate, gate.keep)
+    pair.pin("low")
+    pair.wait("its write is on its way", lambda: kept.is_set() and sent() > before and gate.has_kept)
+    pair.pause(old)
+    pair.wait("the other one leads", pair.operators[1].is_leader)
     pair.wait_obeyed(pair.pin(level_then))
     gate.let_go()
     pair.wait("the late write has landed", lambda: bool(_writes(pair, resource)))
     pair.resume(old)
     pair.finish()
     return Late([call.code for call in _writes(pair, resource)])
+
+
+def _once_intended(pair: Pair, gate: Gate, act: Callable[[], None]) -> threading.Event:
+    """Acts once, when an intent has landed and before its writer knows; the event is set after that."""
+    acted, lock = threading.Event(), threading.Lock()
+
+    def look() -> None:
+        with lock:
+            if not acted.is_set() and any(entry["state"] == "Intent" for entry in pair.shop.ledger("shop")):
+                act()
+                acted.set()
+
+    gate.before_answer = look
+    return acted
 
 
 def calls_of_the_first(pair: Pair) -> list[Noted]:
@@ -91,8 +93,3 @@ def calls_of_the_first(pair: Pair) -> list[Noted]:
 
 def _writes(pair: Pair, resource: str) -> list[Noted]:
     return [call for call in calls_of_the_first(pair) if call.kind == resource]
-
-
-def _intends(seen: Seen) -> bool:
-    entries = (seen.object.get("status") or {}).get("ledger") or []
-    return bool(entries) and all(entry["state"] == "Intent" for entry in entries)

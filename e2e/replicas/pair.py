@@ -18,8 +18,11 @@ from plane.release import Release
 from plane.shop import POLICY, Shop
 from replicas.gate import Gate
 
-SHORT = {"durationSeconds": 2, "renewSeconds": 0.4}
-"""A Lease under which a dead leader is replaced after two seconds."""
+SHORT = {"durationSeconds": 3, "renewSeconds": 0.5}
+"""A Lease under which a dead leader is replaced after three seconds."""
+
+UNHURRIED = {"durationSeconds": 5, "renewSeconds": 0.5}
+"""One that isn't lost because a machine is busy."""
 
 CHARTS = {"durationSeconds": 15, "renewSeconds": 2}
 """The chart's own."""

@@ -16,9 +16,9 @@ from replicas.clocks import HOUR, Clock
 from replicas.disruptions import WEIGHTS
 from replicas.gate import Gate
 from replicas.hands import garble_in_every_way, start_together
-from replicas.late_writes import UNHURRIED, Late, lose_lease_before_writing, one_target, write_late
+from replicas.late_writes import Late, lose_lease_before_writing, one_target, write_late
 from replicas.overlaps import History, describe, history
-from replicas.pair import Pair, stopped
+from replicas.pair import UNHURRIED, Pair, stopped
 from replicas.together import played_together
 from replicas.trials import Trials, seed
 
@@ -49,7 +49,7 @@ def played(
         return gated(lambda pair, gate: write_late(pair, gate, resource, level), shop, resource)
 
     def plain(scene: Any, shop: Shop) -> Any:
-        with stopped(Pair(shop, release, folder)) as pair:
+        with stopped(Pair(shop, release, folder, UNHURRIED)) as pair:
             return scene(pair)
 
     def apart(shop: Shop) -> History:
@@ -59,7 +59,7 @@ def played(
             chance.choice(clocks).set(chance.choice((-HOUR, 0, HOUR)))
 
         environments = (clocks[0].environment, clocks[1].environment)
-        with stopped(Pair(shop, release, folder, environments=environments)) as pair:
+        with stopped(Pair(shop, release, folder, UNHURRIED, environments)) as pair:
             weights = {**WEIGHTS, set_a_clock: 6}
             Trials(pair.start(), random.Random(seed()), weights).run(12)
         return history(plane.audit_log, shop.namespace)
@@ -71,7 +71,7 @@ def played(
         "late-flags": partial(late, "configmaps", "full"),
         "late-replicas": partial(late, "deployments", "low"),
         "late-replicas-unwanted": partial(late, "deployments", "full"),
-        "lost": partial(gated, lambda pair, _gate: lose_lease_before_writing(pair)),
+        "lost": partial(gated, lose_lease_before_writing),
         "hands": partial(plain, lambda pair: garble_in_every_way(pair.start())),
         "together": partial(plain, lambda pair: start_together(pair, 3)),
         "apart": apart,

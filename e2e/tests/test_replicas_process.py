@@ -14,7 +14,7 @@ from replicas.budgets import crash_until_spent, pods_ladder, wait_up_over_a_set_
 from replicas.clocks import HOUR, Clock
 from replicas.exhaustion import LIMITS, READ_ONLY, exhaust
 from replicas.overlaps import History, describe, history
-from replicas.pair import Pair, stopped
+from replicas.pair import UNHURRIED, Pair, stopped
 from replicas.starving import Probes, starve, starved_for
 from replicas.together import played_together
 
@@ -32,17 +32,17 @@ def played(stand_down: Any, release: Release, session_folder: Path, open_shop: A
     def pods(scene: Any, shop: Shop, offsets: tuple[int, int] = (0, 0), **policy: Any) -> Any:
         clocks = [Clock(folder / f"{shop.namespace}-{place}", offset) for place, offset in enumerate(offsets)]
         environments = (clocks[0].environment, clocks[1].environment)
-        made = Pair(shop, release, folder, environments=environments, policy=pods_ladder(shop.namespace, **policy))
+        made = Pair(shop, release, folder, UNHURRIED, environments, policy=pods_ladder(shop.namespace, **policy))
         with stopped(made) as pair:
             return scene(pair.start_one_by_one(), clocks[0])
 
     def exhausted(limit: str, shop: Shop) -> int | None:
-        with stopped(Pair(shop, release, folder, environments=(READ_ONLY, READ_ONLY))) as pair:
+        with stopped(Pair(shop, release, folder, UNHURRIED, (READ_ONLY, READ_ONLY))) as pair:
             return exhaust(pair.start(), LIMITS[limit]).code
 
     def starved(seconds: float, until: float, shop: Shop) -> tuple[Probes, History]:
         environment = starved_for(seconds)
-        with stopped(Pair(shop, release, folder, environments=(environment, environment))) as pair:
+        with stopped(Pair(shop, release, folder, UNHURRIED, (environment, environment))) as pair:
             probes = starve(pair.start(), until)
         return probes, history(release.plane.audit_log, shop.namespace)
 
@@ -66,7 +66,7 @@ def test_row_14_a_crash_loop_in_the_middle_of_an_incident_spends_no_more_than_th
 
 
 @pytest.mark.row(18)
-def test_row_18_a_budget_spent_by_a_clock_an_hour_ahead_is_spent_for_one_an_hour_behind(played: Played) -> None:
+def test_row_18_leaders_whose_clocks_are_two_hours_apart_and_that_take_turns_spend_one_budget(played: Played) -> None:
     assert played["crash-apart"].result() == ["low", "full", "low"]
 
 
@@ -88,7 +88,7 @@ def test_row_53_a_leader_that_is_given_nothing_more_goes_on_or_fails_and_a_resta
 def test_row_54_writes_of_a_starved_leader_and_of_its_successor_never_overlap(played: Played, scene: str) -> None:
     _, found = played[scene].result()
 
-    assert found.leaderships == 2
+    assert found.leaderships >= 2
     assert not found.overlapping(), describe(found.overlapping())
 
 

@@ -271,3 +271,22 @@ def test_a_window_without_data_holds(gone):
     play.values |= {"availability[1h]": 0.0, "availability[5m]": 0.0, f"availability[{gone}]": Missing.EMPTY}
     assert set(play.until(600)) == {"core-only"}
     assert play.reason == "MissingData"
+
+
+@pytest.mark.row(18)
+def test_leaders_that_take_turns_with_clocks_two_hours_apart_spend_one_budget():
+    play = Play(ladder_of(CORE, stabilization={"up": "1m", "dwell": "0s"}, budget={"transitions": 3}))
+
+    def take_over(apart: float) -> None:
+        play.now += apart
+        play.state = after_gap(play.state, play.now)
+
+    assert play.see(load=0.9) == "core-only"
+    take_over(-7200)
+    play.see(load=0.1)
+    assert play.see(60) == "full"
+    take_over(7200)
+    assert play.see(load=0.9) == "core-only"
+    take_over(-7200)
+    play.see(load=0.1)
+    assert set(play.until(600)) == {"core-only"}

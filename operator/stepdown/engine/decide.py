@@ -20,6 +20,9 @@ __all__ = ["NO_LEVELS", "Decision", "after_gap", "decide", "initial_state"]
 
 NO_LEVELS: frozenset[int] = frozenset()
 
+AHEAD_SECONDS = 7200.0
+"""How far ahead a transition is counted: two replicas' clocks may be off by an hour each."""
+
 
 def initial_state(ladder: Ladder) -> EngineState:
     """The memory of a policy that was never seen: at full service."""
@@ -30,7 +33,8 @@ def after_gap(state: EngineState, now: float) -> EngineState:
     """The memory after a time in which nobody looked, or the clock was set: what was only waited for starts again.
 
     What had fired stays, because nothing is known against it. Times that lie ahead become now: a clock that was
-    set back must not stop every timer until it has caught up.
+    set back must not stop every timer until it has caught up. Only the budget counts what another replica's clock,
+    or an earlier one, has seen before its time; else leaders that take turns would each find it unspent.
     """
 
     def past(time: float | None) -> float | None:
@@ -54,7 +58,7 @@ def after_gap(state: EngineState, now: float) -> EngineState:
             "missing_since": past(state.missing_since),
             "complete_since": now if state.index > 0 else past(state.complete_since),
             "trial": trial,
-            "transitions": [min(time, now) for time in state.transitions],
+            "transitions": [time if time <= now + AHEAD_SECONDS else now for time in state.transitions],
         }
     )
     return state if after == state else after

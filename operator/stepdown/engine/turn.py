@@ -63,7 +63,7 @@ class Turn:
             since=self.now,
             deeper_since=None,
             healthy_since=None,
-            transitions=[*recent, self.now],
+            transitions=[*recent, max([self.now, *recent])],
         )
         return Decision(level, self.current, reason, message, why, self.observations), self.state
 
