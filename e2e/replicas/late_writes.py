@@ -35,12 +35,11 @@ class Late:
 
 def lose_lease_before_writing(pair: Pair, gate: Gate) -> Late:
     """Row 15: paused when its intent has landed and before it knows, until the other one leads; then it goes on."""
-    pair.start_one_by_one()
-    old = pair.leader()
+    old = pair.start_first()
     paused = _once_intended(pair, gate, lambda: pair.pause(old))
     generation = pair.pin("low")
     pair.wait("it is paused", paused.is_set)
-    pair.wait("the other one leads", pair.operators[1].is_leader)
+    pair.wait("the other one leads", pair.start_second().is_leader)
     pair.wait_obeyed(generation)
     pair.resume(old)
     pair.wait("the old one has noticed", lambda: not old.is_leader())
@@ -50,8 +49,7 @@ def lose_lease_before_writing(pair: Pair, gate: Gate) -> Late:
 
 def write_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> Late:
     """Row 16: paused with a target write on its way, which lands when the other one has led for a while."""
-    pair.start_one_by_one()
-    old = pair.leader()
+    old = pair.start_first()
 
     def sent() -> float:
         return old.metrics().sum("stepdown_api_writes_total", resource=WRITTEN_AS[resource])
@@ -61,7 +59,7 @@ def write_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> Late:
     pair.pin("low")
     pair.wait("its write is on its way", lambda: kept.is_set() and sent() > before and gate.has_kept)
     pair.pause(old)
-    pair.wait("the other one leads", pair.operators[1].is_leader)
+    pair.wait("the other one leads", pair.start_second().is_leader)
     pair.wait_obeyed(pair.pin(level_then))
     gate.let_go()
     pair.wait("the late write has landed", lambda: bool(_writes(pair, resource)))

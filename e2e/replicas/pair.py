@@ -24,6 +24,9 @@ SHORT = {"durationSeconds": 3, "renewSeconds": 0.5}
 UNHURRIED = {"durationSeconds": 5, "renewSeconds": 0.5}
 """One that isn't lost because a machine is busy."""
 
+PATIENT = {"durationSeconds": 10, "renewSeconds": 0.5}
+"""One that isn't lost either while every answer is looked into."""
+
 CHARTS = {"durationSeconds": 15, "renewSeconds": 2}
 """The chart's own."""
 
@@ -69,12 +72,15 @@ class Pair:
         self.operators = [self.launch(place) for place in range(2)]
         return self
 
-    def start_one_by_one(self) -> "Pair":
-        """Starts the first, and when it leads the second; doesn't wait for that one."""
+    def start_first(self) -> Operator:
+        """Starts only the first, and waits until it leads."""
         self.operators = [self.launch(0)]
-        self.leader(timeout=180)
+        return self.leader(timeout=180)
+
+    def start_second(self) -> Operator:
+        """Starts the second beside the first; doesn't wait."""
         self.operators.append(self.launch(1))
-        return self
+        return self.operators[1]
 
     def launch(self, place: int) -> Operator:
         """A new process for the first or the second of them; doesn't wait."""

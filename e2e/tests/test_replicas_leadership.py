@@ -18,7 +18,7 @@ from replicas.gate import Gate
 from replicas.hands import garble_in_every_way, start_together
 from replicas.late_writes import Late, lose_lease_before_writing, one_target, write_late
 from replicas.overlaps import History, describe, history
-from replicas.pair import UNHURRIED, Pair, stopped
+from replicas.pair import PATIENT, UNHURRIED, Pair, stopped
 from replicas.together import played_together
 from replicas.trials import Trials, seed
 
@@ -39,7 +39,7 @@ def played(
         gate.open()
         policy = one_target(resource, shop.namespace) if resource else None
         try:
-            with stopped(Pair(shop, release, folder, UNHURRIED, policy=policy, gate=gate)) as pair:
+            with stopped(Pair(shop, release, folder, PATIENT, policy=policy, gate=gate)) as pair:
                 return scene(pair, gate)
         finally:
             gate.let_go()

@@ -34,7 +34,9 @@ def played(stand_down: Any, release: Release, session_folder: Path, open_shop: A
         environments = (clocks[0].environment, clocks[1].environment)
         made = Pair(shop, release, folder, UNHURRIED, environments, policy=pods_ladder(shop.namespace, **policy))
         with stopped(made) as pair:
-            return scene(pair.start_one_by_one(), clocks[0])
+            pair.start_first()
+            pair.start_second()
+            return scene(pair, clocks[0])
 
     def exhausted(limit: str, shop: Shop) -> int | None:
         with stopped(Pair(shop, release, folder, UNHURRIED, (READ_ONLY, READ_ONLY))) as pair:
