@@ -17,6 +17,7 @@ from plane.processes import wait_for
 from plane.release import Release
 from plane.shop import POLICY, Shop
 from replicas.gate import Gate
+from replicas.rights import ACCOUNT, give_rights
 
 SHORT = {"durationSeconds": 3, "renewSeconds": 0.5}
 """A Lease under which a dead leader is replaced after three seconds."""
@@ -59,7 +60,7 @@ class Pair:
         self._release, self._folder, self._environments, self._gate = release, folder, environments, gate
         self._config = {"lease": {"name": LEASE, **lease}, "leaseNamespace": self.namespace}
         self.paused: set[Operator] = set()
-        _allow_lease(self.api, release, self.namespace)
+        give_rights(self.api, release, self.namespace, LEASE)
         self.shop.apply_workloads("shop", "shop-static")
         self.shop.apply(settings("flags", reviews="on"))
         self.before = self.shop.snapshot()
@@ -86,7 +87,7 @@ class Pair:
         """A new process for the first or the second of them; doesn't wait."""
         name = f"replica-{next(_numbers)}"
         release = self._release
-        kubeconfig = release.plane.service_account_kubeconfig(release.namespace, release.name, name)
+        kubeconfig = release.plane.service_account_kubeconfig(release.namespace, ACCOUNT, name)
         if self._gate is not None and place == 0:
             kubeconfig = self._gate.kubeconfig(kubeconfig)
         return Operator(
@@ -195,15 +196,3 @@ def stopped(pair: Pair) -> Iterator[Pair]:
 def pinned(level: str) -> Object:
     """The override that pins a level for good."""
     return {"level": level, "reason": "a test", "until": _EVER}
-
-
-def _allow_lease(api: Api, release: Release, namespace: str) -> None:
-    """The rights that the chart gives over its own Lease, over one in this namespace."""
-    group, name = "rbac.authorization.k8s.io", "replicas"
-    leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
-    rules = [{**leases, "verbs": ["create"]}, {**leases, "resourceNames": [LEASE], "verbs": ["get", "patch"]}]
-    head = {"apiVersion": f"{group}/v1", "metadata": {"name": name}}
-    subject = {"kind": "ServiceAccount", "name": release.name, "namespace": release.namespace}
-    role = {"apiGroup": group, "kind": "Role", "name": name}
-    api.create({**head, "kind": "Role", "rules": rules}, namespace)
-    api.create({**head, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]}, namespace)
