@@ -1,7 +1,7 @@
 """Every bug of the zoo, by name."""
 
 from torture.zoo.bug import Bug
-from torture.zoo.bugs import ladder, leadership, ledger, life, patches, prometheus, readings, targets
+from torture.zoo.bugs import ladder, leadership, ledger, life, patches, prometheus, readings, rights, targets
 
 SECTIONS: dict[str, tuple[Bug, ...]] = {
     "The ledger": ledger.BUGS,
@@ -11,6 +11,7 @@ SECTIONS: dict[str, tuple[Bug, ...]] = {
     "Prometheus, not trusted": prometheus.BUGS,
     "The ladder": ladder.BUGS,
     "Targets": targets.BUGS,
+    "Rights": rights.BUGS,
     "Policies and their end": life.BUGS,
 }
 
