@@ -43,6 +43,10 @@ def of(*values: float) -> Reading:
             Evidence(of(0.5), (of(),), vanished="load"),
             Observation(missing=Missing.STALE, detail="load is no longer there"),
         ),
+        (
+            Evidence(of(0.5), FRESH, vanished="load"),
+            Observation(missing=Missing.STALE, sampled=990, detail="load is no longer there"),
+        ),
         (Evidence(of(0.5), (of(1030),)), Observation(0.5, sampled=1030)),
         (
             Evidence(of(0.5), (of(1031), of(990))),
@@ -63,6 +67,11 @@ def of(*values: float) -> Reading:
             Evidence(of(0.5), (Reading(failure=Missing.ERROR, detail="refused"),)),
             Observation(missing=Missing.ERROR, detail="refused"),
         ),
+        (
+            Evidence(Reading(failure=Missing.NOT_SCALAR, detail="a matrix")),
+            Observation(missing=Missing.NOT_SCALAR, detail="a matrix"),
+        ),
+        (Evidence(of(0.5), FRESH, volume=of(0.0)), Observation(0.5, sampled=990)),
     ],
 )
 def test_a_reading_is_one_finite_fresh_number_or_one_kind_of_missing(evidence: Evidence, expected: Observation) -> None:
@@ -84,6 +93,11 @@ def test_a_partial_answer_is_taken_where_the_policy_says_so() -> None:
         (of(1.5), Observation(missing=Missing.TOO_FEW, sampled=990, detail="1.5 requests/s, minRate is 2")),
         (of(), Observation(missing=Missing.EMPTY, sampled=990, detail="no series of requests")),
         (of(math.nan), Observation(missing=Missing.NOT_FINITE, sampled=990, detail="nan requests/s")),
+        (
+            of(5.0, 6.0),
+            Observation(missing=Missing.NOT_SCALAR, sampled=990, detail="several series of requests, one is needed"),
+        ),
+        (Reading(failure=Missing.STALE, detail="gone"), Observation(missing=Missing.STALE, detail="gone")),
     ],
 )
 def test_a_ratio_of_too_few_requests_says_nothing(volume: Reading, expected: Observation) -> None:
@@ -93,3 +107,12 @@ def test_a_ratio_of_too_few_requests_says_nothing(volume: Reading, expected: Obs
 def test_without_requests_it_is_too_few_although_the_percentile_is_not_a_number() -> None:
     seen = judge(ERRORS, Evidence(of(math.nan), FRESH, of(0.0)), NOW)
     assert seen.missing is Missing.TOO_FEW
+
+
+def test_less_than_a_request_a_second_is_enough_where_no_least_rate_is_asked() -> None:
+    question = PresetQuestion("default", "shop", Preset.HTTP_ERROR_RATIO, "cart", "1m", stale_after=60, min_rate=None)
+    assert judge(question, Evidence(of(0.5), FRESH, of(0.5)), NOW) == Observation(0.5, sampled=990)
+
+
+def test_a_preset_that_counts_no_requests_needs_none() -> None:
+    assert judge(ERRORS, Evidence(of(0.5), FRESH), NOW) == Observation(0.5, sampled=990)

@@ -134,6 +134,22 @@ BUGS = (
         ("tests/controller/test_lease_asked.py::test_who_stands_by_does_not_get_in_between",),
     ),
     Bug(
+        "emptied-lease-is-free",
+        "A Lease whose holder was emptied by hand is taken at once, while that holder still leads. Found by trials.",
+        (Edit(_LEASE, 'in heirs and "renewTime" not in spec', "in heirs"),),
+        ("tests/controller/test_lease_hands.py::test_a_holder_emptied_by_hand_stands_for_who_may_not_have_noticed",),
+    ),
+    Bug(
+        "epoch-beyond-its-field",
+        "The highest number that a Lease can hold, written by hand, is counted on from: the API server refuses what"
+        " comes next, and nobody can ever lead again. Found by trials.",
+        (Edit(_LEASE, "0 <= value <= EPOCH_MAX", "0 <= value"),),
+        (
+            "tests/controller/test_lease_hands.py"
+            "::test_the_highest_epoch_that_a_lease_can_hold_does_not_keep_everybody_from_leading",
+        ),
+    ),
+    Bug(
         "no-epoch-claim",
         "A new leader takes policies over without touching anything: the old one's late write goes through.",
         (

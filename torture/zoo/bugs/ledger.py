@@ -45,8 +45,8 @@ BUGS = (
         (
             Edit(
                 _LEDGER,
-                "return apply(replaces=_REMOVED if entry.applied is None else entry.applied)",
-                "return apply(replaces=_REMOVED if entry.applied is None else entry.applied, original=current)",
+                "            return apply(replaces=_earlier(entry))",
+                "            return apply(replaces=_earlier(entry), original=current)",
             ),
         ),
         (

@@ -77,6 +77,24 @@ BUGS = (
         ("tests/controller/test_evaluator.py::test_row_55_a_tick_that_raises_ends_neither_its_policy_nor_the_others",),
     ),
     Bug(
+        "cancellation-swallowed",
+        "`asyncio.wait_for` of this Python swallows a cancellation that comes as it wakes: a replica stands still for"
+        " ever. Found while building, as a test that hung once in dozens of runs.",
+        (
+            Edit(
+                _EVALUATOR,
+                """\
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+""",
+                """\
+                    await asyncio.wait_for(self._wake.wait(), wait)
+""",
+            ),
+        ),
+        ("tests/controller/test_evaluator.py::test_an_evaluator_that_is_woken_and_ended_at_once_ends",),
+    ),
+    Bug(
         "slow-source-holds-all",
         "An observer that never answers is waited for: policies behind it are never looked at again.",
         (Edit(_EVALUATOR, "asyncio.timeout(OBSERVE_SECONDS)", "asyncio.timeout(None)"),),
@@ -89,9 +107,9 @@ BUGS = (
         "Watch events are believed in the order in which they come: an older one brings an old spec back.",
         (
             Edit(
-                _EVALUATOR,
-                "            if int(policy.resource_version) <= int(known.policy.resource_version):\n",
-                "            if policy.resource_version == known.policy.resource_version:\n",
+                "stepdown.controller.watched",
+                "if int(policy.resource_version) <= int(self.policy.resource_version):",
+                "if policy.resource_version == self.policy.resource_version:",
             ),
         ),
         ("tests/controller/test_evaluator_meanwhile.py::test_row_22_an_older_view_brings_no_old_spec_back",),

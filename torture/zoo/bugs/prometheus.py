@@ -4,6 +4,7 @@ from torture.zoo.bug import Bug, Edit
 
 _SESSION = "stepdown.adapters.prometheus_session"
 _CONNECTION = "stepdown.adapters.prometheus_connection"
+_CLIENT = "stepdown.adapters.prometheus_client"
 _TOO_MUCH = "tests/adapters/test_prometheus_hostile.py::test_an_answer_that_is_too_much_is_refused_in_little_memory"
 
 BUGS = (
@@ -124,6 +125,31 @@ BUGS = (
         ),
         (
             "tests/adapters/test_prometheus_batches.py::test_a_bad_query_is_found_by_halving_and_then_asked_alone_only_rarely",
+        ),
+    ),
+    Bug(
+        "last-of-two-names-wins",
+        "Of two values under one JSON name the last is taken: an error that also says success passes. Found by"
+        " generated answers.",
+        (Edit(_CLIENT, ", object_pairs_hook=_once)", ")"),),
+        ("tests/adapters/test_prometheus_hostile.py::test_what_is_no_answer_of_a_prometheus_is_an_error",),
+    ),
+    Bug(
+        "warning-without-words-dropped",
+        "A warning that says nothing is taken for none, and part of the data for all. Found by generated answers.",
+        (Edit(_CLIENT, 'self.line(warning) or "a warning without words"', "self.line(warning)"),),
+        ("tests/adapters/test_prometheus.py::test_a_warning_without_words_is_one_too",),
+    ),
+    Bug(
+        "credential-cut-before-it-is-masked",
+        "A text is cut to its length first and looked through for the token afterwards: half a token is shown.",
+        (
+            Edit(_CLIENT, "self.line(kind)[:40]", "self.line(kind[:40])"),
+            Edit(_CLIENT, 'self.line(str(data.get("resultType")))[:20]', 'self.line(str(data.get("resultType"))[:20])'),
+        ),
+        (
+            "tests/adapters/test_prometheus_addresses.py"
+            "::test_a_credential_that_is_sent_back_is_not_shown_wherever_it_stands_not_even_in_part",
         ),
     ),
 )

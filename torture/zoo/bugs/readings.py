@@ -112,4 +112,11 @@ BUGS = (
             "tests/adapters/test_prometheus.py::test_every_question_gets_an_observation_whatever_fails",
         ),
     ),
+    Bug(
+        "freshness-without-a-number",
+        "A sample whose age is no number is believed whatever its age: NaN is older than nothing. Found by generated"
+        " answers.",
+        (Edit(_READINGS, "if not all(math.isfinite(time) for", "if not all(time is not None for"),),
+        ("tests/engine/test_readings.py::test_a_reading_is_one_finite_fresh_number_or_one_kind_of_missing",),
+    ),
 )
