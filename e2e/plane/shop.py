@@ -4,12 +4,13 @@
 says what became of the objects. Waiting is on conditions with deadlines; each failed wait shows the status.
 """
 
+import contextlib
 import copy
 import json
 from typing import Any
 
 from plane import examples
-from plane.api import Api, Object
+from plane.api import Api, ApiError, Object
 from plane.metrics_source import MetricsSource
 from plane.processes import wait_for
 from plane.tools import Tool
@@ -219,6 +220,17 @@ class Shop:
 
     def _deployment(self, name: str) -> Object:
         return self.api.get("Deployment", name, self.namespace)
+
+
+def let_go(api: Api, namespace: str) -> None:
+    """Deletes the policies; those that aren't gone soon lose their finalizers."""
+    for policy in api.list(POLICY, namespace):
+        api.delete(POLICY, policy["metadata"]["name"], namespace)
+    with contextlib.suppress(TimeoutError):
+        wait_for("the policies are gone", lambda: not api.list(POLICY, namespace), timeout=3)
+    for policy in api.list(POLICY, namespace):
+        with contextlib.suppress(ApiError):
+            api.merge(POLICY, policy["metadata"]["name"], namespace, {"metadata": {"finalizers": None}})
 
 
 def _is_complete(deployment: Object) -> bool:

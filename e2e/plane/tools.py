@@ -64,3 +64,24 @@ def kubectl_for(kubeconfig: Path, home: Path) -> Tool:
 def helm_for(kubeconfig: Path, home: Path) -> Tool:
     """Helm as the user of a kubeconfig; `home` keeps its caches."""
     return Tool(helm(), kubeconfig, home)
+
+
+class Paste:
+    """A shell whose kubectl has one kubeconfig: calling it runs lines exactly as they are."""
+
+    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+        (folder / "kubectl").symlink_to(kubectl())
+        self._environment = {"PATH": f"{folder}:{os.environ['PATH']}", "KUBECONFIG": str(kubeconfig)}
+        self._environment["HOME"] = str(folder)
+
+    def __call__(self, lines: str) -> subprocess.CompletedProcess[str]:
+        """What bash makes of the lines."""
+        return subprocess.run(
+            ["bash"],
+            input=lines,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )

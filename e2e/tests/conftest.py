@@ -30,8 +30,8 @@ from plane.operator import Operator
 from plane.processes import wait_for
 from plane.prometheus import Prometheus
 from plane.release import Release
-from plane.shop import POLICY, Shop
-from plane.tools import Tool, helm_for, kubectl_for
+from plane.shop import Shop, let_go
+from plane.tools import Paste, Tool, helm_for, kubectl_for
 
 _numbers = itertools.count(1)
 _logs: dict[str, Callable[[], str]] = {}
@@ -174,7 +174,7 @@ def open_namespace(plane: ControlPlane, release: Release) -> Callable[[str], con
             yield name
         finally:
             with contextlib.suppress(ApiError):
-                _let_go(plane.api, name)
+                let_go(plane.api, name)
             plane.api.delete("Namespace", name)
 
     return opened
@@ -277,6 +277,12 @@ def keda(api: Api) -> Iterator[None]:
         api.delete("CustomResourceDefinition", SCALED_OBJECTS["metadata"]["name"])
 
 
+@pytest.fixture
+def paste(plane: ControlPlane, tmp_path: Path) -> Paste:
+    """Pastes lines into bash, where kubectl is the administrator's."""
+    return Paste(plane.kubeconfig(), tmp_path)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Attaches the ends of all logs to the report of a failure."""
@@ -286,14 +292,3 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             with contextlib.suppress(Exception):
                 report.sections.append((title, text()))
     return report
-
-
-def _let_go(api: Api, namespace: str) -> None:
-    """Deletes the policies; those that aren't gone soon lose their finalizers."""
-    for policy in api.list(POLICY, namespace):
-        api.delete(POLICY, policy["metadata"]["name"], namespace)
-    with contextlib.suppress(TimeoutError):
-        wait_for("the policies are gone", lambda: not api.list(POLICY, namespace), timeout=3)
-    for policy in api.list(POLICY, namespace):
-        with contextlib.suppress(ApiError):
-            api.merge(POLICY, policy["metadata"]["name"], namespace, {"metadata": {"finalizers": None}})

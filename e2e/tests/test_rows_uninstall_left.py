@@ -64,7 +64,9 @@ def is_frozen(shop: Shop) -> bool:
 
 
 @pytest.fixture(scope="module")
-def left(release: Release, lead: Callable[[], Operator], open_shop: Any, api: Api) -> Iterator[Left]:
+def left(
+    release: Release, lead: Callable[[], Operator], stand_down: Callable[[], None], open_shop: Any, api: Api
+) -> Iterator[Left]:
     operator = lead()
     release.upgrade({"uninstall": {"deadline": "10s"}})
     with open_shop("left") as shop:
@@ -98,6 +100,7 @@ def left(release: Release, lead: Callable[[], Operator], open_shop: Any, api: Ap
         shop.wait_level("stuck", "low", timeout=60)
         release.uninstall()
         end = shop.snapshot()
+        stand_down()
         release.values.pop("uninstall")
         release.install()
         yield Left(shop.namespace, before, said, message, status, condition, held, end)

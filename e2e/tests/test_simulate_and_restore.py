@@ -1,8 +1,6 @@
 """`simulate` over a real Prometheus, and `restore` on a real API server, with and without an operator at work."""
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 import pytest
 
 from plane import examples
-from plane.binaries import kubectl as kubectl_program
 from plane.control_plane import ControlPlane
 from plane.ladders import BREACHED, HEALTHY, ladder, level, route, scale
 from plane.operator import Operator, stepdown
@@ -40,21 +37,6 @@ def before(shop: Shop, operator: Operator) -> dict[str, Any]:
     now = shop.snapshot()
     assert {place for place, obj in now.items() if obj != snapshot[place]} == HELD
     return snapshot
-
-
-@pytest.fixture
-def paste(plane: ControlPlane, tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Pastes lines into bash, where kubectl is the administrator's."""
-    (tmp_path / "kubectl").symlink_to(kubectl_program())
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "KUBECONFIG": str(plane.kubeconfig())}
-    environment["HOME"] = str(tmp_path)
-
-    def paste(lines: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["bash"], input=lines, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    return paste
 
 
 def restore(plane: ControlPlane, *arguments: str) -> tuple[int, str, str]:

@@ -11,41 +11,15 @@ from typing import Any
 import pytest
 
 from plane.api import Api, Object
-from plane.ladders import BREACHED, ladder, level, route, scale, settings, switch
+from plane.holdings import HELD, apply_holdings, everything, snapshot
+from plane.ladders import BREACHED, ladder, level, settings, switch
 from plane.operator import Operator
 from plane.release import Release
 from plane.shop import POLICY
 
 MANY = 50
 NAMES = [f"policy-{number}" for number in range(1, MANY)]
-"""These hold one ConfigMap each; `shop` holds a Service, a Deployment's replicas, an HPA and a ConfigMap."""
-
-HPA = {
-    "apiVersion": "autoscaling/v2",
-    "kind": "HorizontalPodAutoscaler",
-    "metadata": {"name": "shop-static"},
-    "spec": {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-static"},
-        "minReplicas": 1,
-        "maxReplicas": 5,
-    },
-}
-
-
-def everything(namespace: str) -> Object:
-    actions = (
-        route("shop", "shop-static"),
-        switch("flags", reviews="off"),
-        scale("shop", 4),
-        {"scale": {"deployment": "shop-static", "to": 3, "as": "Floor"}},
-    )
-    return ladder("shop", namespace, level("low", *actions, trial=True))
-
-
-def without_replicas(snapshot: dict[str, Object]) -> dict[str, Object]:
-    """A snapshot without the replicas that the HPA owns."""
-    snapshot["Deployment/shop-static"]["spec"].pop("replicas")
-    return snapshot
+"""These hold one ConfigMap each; `shop` holds everything that plane.holdings has."""
 
 
 @dataclass
@@ -68,16 +42,16 @@ def uninstalled(
 ) -> Iterator[Uninstalled]:
     operator = lead()
     with open_shop("uninstall") as shop:
-        shop.apply_workloads("shop", "shop-static")
-        shop.apply(HPA, *(settings(name, reviews="on") for name in ("flags", *NAMES)))
-        before = without_replicas(shop.snapshot())
+        apply_holdings(shop)
+        shop.apply(*(settings(name, reviews="on") for name in NAMES))
+        before = snapshot(shop)
         policies = [ladder(n, shop.namespace, level("low", switch(n, reviews="off"))) for n in NAMES]
         for name in ("shop", *NAMES):
             shop.load(BREACHED, name)
         shop.apply(everything(shop.namespace), *policies)
         for name in ("shop", *NAMES):
             shop.wait_level(name, "low", timeout=90)
-        degraded = without_replicas(shop.snapshot())
+        degraded = snapshot(shop)
 
         started = time.monotonic()
         release.helm("uninstall", release.name, "--namespace", release.namespace, "--timeout", "85s")
@@ -86,7 +60,7 @@ def uninstalled(
         lease = api.get("Lease", release.name, release.namespace)
         jobs = api.list("Job", release.namespace)
         left = api.list(POLICY, shop.namespace)
-        end = without_replicas(shop.snapshot())
+        end = snapshot(shop)
         still_running = operator.running
         assert still_running, "the operator was at work all the time"
         stand_down()
@@ -103,7 +77,7 @@ def uninstalled(
 def test_row_48_everything_is_byte_for_byte_what_it_was_when_the_uninstall_is_over(uninstalled: Uninstalled) -> None:
     changed = {place for place, obj in uninstalled.degraded.items() if obj != uninstalled.before[place]}
 
-    assert len(changed) == MANY + 3
+    assert len(changed) == len(HELD) + len(NAMES)
     assert uninstalled.end == uninstalled.before
 
 
