@@ -70,7 +70,7 @@ BUGS = (
         (
             Edit(
                 _DECIDE,
-                '"transitions": [min(time, now) for time in state.transitions],',
+                '"transitions": [time if time <= now + AHEAD_SECONDS else now for time in state.transitions],',
                 '"transitions": [],',
             ),
         ),
