@@ -15,7 +15,7 @@ from replicas.disruptions import WEIGHTS, Disruption, choose, wait_a_moment
 from replicas.pair import Pair
 
 LEVELS = ("full", "low", "lower")
-STEP_SECONDS = (0.2, 0.8)
+STEP_SECONDS = (0.3, 1.0)
 """Time between two steps that a person orders: a leader is nearly always about to write, or has just written."""
 
 MOMENT_SECONDS = 0.5

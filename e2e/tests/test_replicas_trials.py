@@ -19,7 +19,7 @@ from replicas.overlaps import describe, history
 from replicas.pair import Pair, stopped
 from replicas.trials import Trials, seed, wanted_trials
 
-PAIRS_MAX = 8
+PAIRS_MAX = 5
 TRIALS_OF_A_PAIR = 25
 """With fewer trials there are fewer pairs: a process takes two seconds of a processor to start."""
 
