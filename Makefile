@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help init check format generate drift unit model explore e2e zoo test figures demo bench lock wheel sbom audit clean
+.PHONY: help init check format generate drift unit model explore torture e2e zoo test figures demo bench lock wheel sbom audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +55,10 @@ zoo: init ## Plant each bug of docs/bug-zoo.md, and fail where its tests stay gr
 	@PYTHONPATH=e2e $(BIN)/python -m torture.zoo run
 
 explore: init ## Every schedule of one and two faults, in a cluster in memory (about a minute and a half)
-	@$(BIN)/python -m pytest torture/test_explore.py torture/test_one_fault.py -q -s
+	@$(BIN)/python -m pytest torture/test_explore.py torture/test_one_fault.py torture/test_machine.py -q -s
+
+torture: init ## Go on at random for MINUTES=10: schedules of three to five faults, and state machines
+	@$(BIN)/python -m torture soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 test: init ## Everything: checks, unit tests, every schedule of faults, end-to-end tests; then the figures
 	@PYTHONPATH=e2e $(BIN)/python -m reliability begin

@@ -1,11 +1,13 @@
-"""`python -m torture`: explore everything of one and two faults, or replay the line of one schedule."""
+"""`python -m torture`: explore everything of one and two faults, go on at random, or replay one schedule's line."""
 
 import argparse
 import logging
+import random
 import sys
 
 from torture.explore import Result, explore, replay, workers
 from torture.faults import Call, Schedule, parse
+from torture.soak import soak
 
 
 def main() -> int:
@@ -16,7 +18,12 @@ def main() -> int:
     commands.add_parser("explore", help="every schedule of one and of two faults")
     one = commands.add_parser("replay", help="run one schedule again, and show what happens")
     one.add_argument("line", help="such as '12:crash 31:edit=Service/shop'")
+    long = commands.add_parser("soak", help="schedules of three to five faults and state machines, for some minutes")
+    long.add_argument("--minutes", type=float, default=10.0)
+    long.add_argument("--seed", type=int, default=None, help="of a run before; a new one where none is given")
     given = parser.parse_args()
+    if given.command == "soak":
+        return soak(given.minutes * 60, given.seed if given.seed is not None else random.SystemRandom().getrandbits(32))
     if given.command == "replay":
         return _replay(parse(given.line))
     return _explore()

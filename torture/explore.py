@@ -8,6 +8,7 @@ over which every oracle is asked.
 import gc
 import multiprocessing
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -208,6 +209,19 @@ def _next_faults(calls: Iterable[Call], schedule: Schedule, chosen: Chosen) -> I
             same = last is not None and fault.place == last.place and last.kind in ACTS and fault.kind not in ACTS
             if later or same:
                 yield fault
+
+
+def wander(chance: random.Random, faults: int) -> World:
+    """The end of a schedule of so many faults, each drawn from all that may still strike by then."""
+    schedule: Schedule = ()
+    course = run(World(), schedule, keep=True)
+    for _ in range(faults):
+        following = list(_next_faults(course.end.calls, schedule, Chosen()))
+        if not following:
+            break
+        schedule = (*schedule, chance.choice(following))
+        course = run(World(), schedule, keep=True)
+    return course.end
 
 
 def workers() -> int:

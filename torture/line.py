@@ -50,15 +50,16 @@ class Line:
         faults = world.meet("read", named)
         found = dict(await self._struck(faults, do, "read"))
         for fault in faults:
-            if fault.kind is Kind.STALE:
+            if fault.kind is Kind.STALE and fault.about in named:
                 kind, _, name = fault.about.partition("/")
-                found[Ref(kind, name)] = world.server.versions[kind, name][-2]
+                versions = world.server.versions[kind, name]
+                found[Ref(kind, name)] = versions[-2] if len(versions) > 1 else None
         return found
 
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """See ports.Cluster."""
         world = self._process.world
-        epoch = self._process.epoch
+        epoch, asked = self._process.epoch, world.now
 
         async def do() -> Object:
             server = world.server
@@ -67,7 +68,7 @@ class Line:
             try:
                 after = await server.sandbox.patch(namespace, target, patch, subresource)
             finally:
-                server.note(Write(world.now, epoch, target, patch, before, after, dict(server.policies)))
+                server.note(Write(asked, epoch, target, patch, before, after, dict(server.policies)))
             return after
 
         return await self._struck(world.meet("patch", [f"{target.kind}/{target.name}"]), do, "patch")

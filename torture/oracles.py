@@ -17,7 +17,7 @@ from stepdown.engine.observation import Missing
 from stepdown.engine.patch import with_texts
 from stepdown.ports import Object, Policy
 from torture.server import Stored, Write
-from torture.shop import REACHED, TARGETS, THRESHOLDS
+from torture.shop import BUDGET, INTERVAL, REACHED, TARGETS, THRESHOLDS
 
 if TYPE_CHECKING:
     from torture.world import World
@@ -80,7 +80,7 @@ def nobody_is_written_over_while_suspended(world: "World", write: Write) -> Foun
     for policy in write.policies.values():
         since = world.suspended.get(policy["metadata"]["name"])
         held = any(entry.target.uid == write.target.uid for entry in _ledger(policy))
-        if since is not None and write.now > since + world.patience and held and not _deleting(policy):
+        if since is not None and write.asked > since + INTERVAL and held and not _deleting(policy):
             yield f"{_name(write)} was written while policy {policy['metadata']['name']} is suspended"
 
 
@@ -153,10 +153,10 @@ def steps_are_spaced_and_budgeted(_world: "World", stored: Stored) -> Found:
         return
     if int(after.get("index", 0)) >= int(before.get("index", 0)):
         return
-    spec = stored.after["spec"]
-    spent = [at for at in before.get("transitions", []) if at > stored.now - 3600]
-    if len(spent) >= spec.get("budget", {}).get("transitions", 6):
-        yield f"stepped up after {len(spent)} transitions within an hour"
+    most, seconds = BUDGET
+    spent = [at for at in before.get("transitions", []) if at > stored.now - seconds]
+    if len(spent) >= most:
+        yield f"stepped up after {len(spent)} transitions within {seconds:g} s"
     if stored.now - before.get("since", 0.0) < 5:
         yield f"stepped up {stored.now - before['since']:g} s after the step before"
 

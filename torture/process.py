@@ -61,9 +61,9 @@ class Process:
         self.world = world
         self.name = name
         self.lives = 0
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """A new process: it remembers nothing."""
         self.lives += 1
         clock = Clock(self)
@@ -191,13 +191,13 @@ class Process:
         except StopIteration:
             return
         except Crash:
-            self._begin()
+            self.begin()
         except asyncio.CancelledError:
             _steps(self.lease.release(), 1)
-            self._begin()
+            self.begin()
         except Exception as error:
             self.world.violated("nothing_is_raised", f"{type(error).__name__}: {error}")
-            self._begin()
+            self.begin()
         else:
             self.world.stop(self, turn, standstill.kind)
 

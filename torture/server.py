@@ -20,9 +20,12 @@ LEASE = "stepdown"
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A write to a target as it arrived. `after` is None where it had no effect; `policies` are as stored then."""
+    """A write to a target as it arrived, asked for at a time. `after` is None where it had no effect.
 
-    now: float
+    `policies` are as stored when it arrived.
+    """
+
+    asked: float
     epoch: int
     target: Target
     patch: JsonPatch
@@ -127,6 +130,25 @@ class Server:
             sandbox.create(made.manifest)
 
         self.others(act, about)
+
+    def delete(self, about: str) -> None:
+        """Somebody deletes a target, if it is there."""
+        place = TARGETS[about].place
+        if place in self.sandbox:
+            self.others(lambda sandbox: sandbox.delete(*place), about)
+
+    def make_policy(self) -> None:
+        """Somebody makes the policy, if it isn't there."""
+        if (POLICIES, POLICY) not in self.sandbox:
+            self.sandbox.create(policy())
+            if (POLICIES, POLICY) in self.twin:
+                self.twin.delete(POLICIES, POLICY)
+            self.twin.create(policy())
+
+    def edit_policy(self, change: Callable[[Object], None]) -> None:
+        """Somebody edits the policy, if it is there."""
+        if (POLICIES, POLICY) in self.sandbox:
+            self.sandbox.edit(POLICIES, POLICY, change)
 
     def put_back(self, name: str, versions: int) -> None:
         """A policy's status and finalizers become those of some of our writes ago."""

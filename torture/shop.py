@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepdown.engine.document import with_raw
+from stepdown.engine.observation import Missing
 from stepdown.ports import Object
 
 INTERVAL = 5.0
@@ -26,6 +27,7 @@ SPEC: dict[str, Any] = {
     "interval": "5s",
     "signals": [{"name": "load", "query": "load"}, {"name": "errors", "query": "errors"}],
     "stabilization": {"up": "5s", "dwell": "0s"},
+    "budget": {"transitions": 6, "per": "10m"},
     "levels": [
         {"name": "full"},
         {
@@ -40,15 +42,28 @@ SPEC: dict[str, Any] = {
             "name": "static",
             "enter": {"any": [{"signal": "errors", "above": "25%"}]},
             "actions": [{"route": {"to": {"deployment": "static"}}}, {"scale": {"to": 1}}],
-            "recover": {"trial": {"after": "5s", "watch": "5s"}},
+            "recover": {"trial": {"after": "5s", "watch": "5s", "max": "30s"}},
         },
     ],
 }
 """The second level takes a field of the first one further, so that originals can be lost in between."""
 
-GOOD = {"load": 0.1, "errors": 0.0}
-DOWN = [{"load": 0.9, "errors": 0.0}, {"load": 0.9, "errors": 0.4}]
+BUDGET = 6, 600.0
+"""Transitions of the policy's budget, and the seconds in which they are counted."""
+
+GOOD: dict[str, float | Missing] = {"load": 0.1, "errors": 0.0}
+DOWN: list[dict[str, float | Missing]] = [{"load": 0.9, "errors": 0.0}, {"load": 0.9, "errors": 0.4}]
 """What Prometheus answers until each level is decided on."""
+SIGNALS: dict[str, dict[str, float | Missing]] = {
+    "good": GOOD,
+    "load": DOWN[0],
+    "both": DOWN[1],
+    "errors": {"load": 0.1, "errors": 0.4},
+    **{str(kind): {"load": kind, "errors": kind} for kind in Missing},
+    **{f"load-{kind}": {"load": kind, "errors": 0.0} for kind in Missing},
+    **{f"errors-{kind}": {"load": 0.1, "errors": kind} for kind in Missing},
+}
+"""What may be measured, by name: good, bad, and each way in which there is no number."""
 
 THRESHOLDS = {1: ("load", 0.8), 2: ("errors", 0.25)}
 """What calls for each level."""
@@ -63,10 +78,11 @@ REACHED: dict[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A target: its manifest, and what somebody else may do to the field that we hold."""
+    """A target: its manifest, what a person does to the field that we hold, and what a tool that reverts it does."""
 
     manifest: Object
     set_field: Callable[[Object, int], None]
+    revert: Callable[[Object, int], None]
 
     @property
     def place(self) -> tuple[str, str]:
@@ -96,6 +112,18 @@ def _set_selector(obj: Object, turn: int) -> None:
     obj["spec"]["selector"] = {"app": f"canary-{turn}"}
 
 
+def _revert_variant(obj: Object, _turn: int) -> None:
+    obj["data"][FLAGD] = with_raw(obj["data"][FLAGD], VARIANT, '"on"')
+
+
+def _revert_replicas(obj: Object, _turn: int) -> None:
+    obj["spec"]["replicas"] = 2
+
+
+def _revert_selector(obj: Object, _turn: int) -> None:
+    obj["spec"]["selector"] = {"app": "shop", "tier": "web"}
+
+
 def set_label(obj: Object, turn: int) -> None:
     """An edit of a field that nobody holds."""
     obj["metadata"]["labels"] = {**obj["metadata"].get("labels", {}), "touched": str(turn)}
@@ -107,8 +135,9 @@ TARGETS: dict[str, Made] = {
         Made(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {FLAGD: FLAGS}},
             _set_variant,
+            _revert_variant,
         ),
-        Made(_deployment("shop", 2), _set_replicas),
+        Made(_deployment("shop", 2), _set_replicas, _revert_replicas),
         Made(
             {
                 "apiVersion": "v1",
@@ -117,6 +146,7 @@ TARGETS: dict[str, Made] = {
                 "spec": {"selector": {"app": "shop", "tier": "web"}, "ports": [{"port": 80, "targetPort": "http"}]},
             },
             _set_selector,
+            _revert_selector,
         ),
     )
 }

@@ -14,10 +14,13 @@ from torture import oracles
 from torture.faults import ACTS, WRITES, Call, Fault, Kind, Schedule
 from torture.process import Process, Turn
 from torture.server import LEASE, POLICIES, Server
-from torture.shop import DOWN, GOOD, INTERVAL, POLICY, TARGETS, set_label, without_a_target
+from torture.shop import DOWN, GOOD, INTERVAL, POLICY, SIGNALS, TARGETS, set_label, without_a_target
 
 TURNS_MAX = 90
 """Bound on the turns of an episode, whatever strikes; without faults it takes about a dozen."""
+
+SETTLED_TURNS_MAX = 300
+"""Bound on the turns after nothing strikes any more: a budget of transitions may be spent, and trials have doubled."""
 
 RELIST_TURNS = 12
 """How often everything is listed again, which finds what a watch has missed."""
@@ -71,7 +74,8 @@ class World:
         self.judged = (0, 0)
         self.rested = (0, 0)
         self.suspended: dict[str, float] = {}
-        self.patience = INTERVAL
+        self.goes_its_own_way = False
+        self.turns_max = TURNS_MAX
         self.highest: dict[str, int] = {}
         self.processes = [Process(self, "a"), Process(self, "b")]
 
@@ -149,7 +153,7 @@ class World:
     def act(self, fault: Fault) -> None:
         """Somebody else does something."""
         server = self.server
-        server.edited |= fault.kind in (Kind.EDIT_POLICY, Kind.DELETE_POLICY, Kind.BACKUP)
+        server.edited |= fault.kind in _OF_POLICIES
         match fault.kind:
             case Kind.EDIT:
                 server.edit(fault.about, TARGETS[fault.about].set_field)
@@ -157,9 +161,18 @@ class World:
                 server.edit(fault.about, set_label)
             case Kind.ANEW:
                 server.make_anew(fault.about)
+            case Kind.REVERT:
+                server.edit(fault.about, TARGETS[fault.about].revert)
+            case Kind.DELETE:
+                server.delete(fault.about)
+            case Kind.NEW_POLICY:
+                server.make_policy()
             case Kind.EDIT_POLICY:
-                if (POLICIES, POLICY) in server.sandbox:
-                    server.sandbox.edit(POLICIES, POLICY, without_a_target)
+                server.edit_policy(without_a_target)
+            case Kind.SUSPEND | Kind.RESUME:
+                self._suspend(suspended=fault.kind is Kind.SUSPEND)
+            case Kind.OBSERVE | Kind.ENFORCE:
+                server.edit_policy(lambda obj: obj["spec"].update(mode=str(fault.kind).capitalize()))
             case Kind.DELETE_POLICY:
                 if (POLICIES, POLICY) in server.sandbox:
                     server.sandbox.delete(POLICIES, POLICY)
@@ -170,9 +183,37 @@ class World:
                 _by_hand(server, fault.kind)
             case Kind.WAKE:
                 self.wake()
+            case Kind.KILL:
+                self._kill(fault.about)
+            case Kind.SIGNALS:
+                self.goes_its_own_way = True
+                self.values = SIGNALS[fault.about]
+            case Kind.SETTLE:
+                self._settle()
             case _:
                 raise AssertionError(fault)
         self.look(ours=False)
+
+    def _suspend(self, *, suspended: bool) -> None:
+        self.server.edit_policy(lambda obj: obj["spec"].update(suspend=suspended))
+        if suspended:
+            self.suspended.setdefault(POLICY, self.now)
+        else:
+            self.suspended.pop(POLICY, None)
+
+    def _kill(self, name: str) -> None:
+        process = next(process for process in self.processes if process.name == name)
+        if self.stopped is not None and self.stopped.process is process:
+            self.stopped.turn.close()
+            self.stopped = None
+        process.begin()
+
+    def _settle(self) -> None:
+        self.wake()
+        self._suspend(suspended=False)
+        self.server.edit_policy(lambda obj: obj["spec"].update(mode="Enforce"))
+        self.values = GOOD
+        self.turns_max = self.turns + SETTLED_TURNS_MAX
 
     def stop(self, process: Process, turn: Turn, kind: Kind) -> None:
         """A process stands still in its turn; who stood still before goes on."""
@@ -231,22 +272,43 @@ class World:
         return self.index == 0 and not status.get("ledger") and not policy["metadata"].get("finalizers")
 
     def advance(self) -> bool:
-        """Goes on with the episode when its stage is reached; False once it is over."""
+        """Goes on with the episode when its stage is reached; False once it is over.
+
+        A schedule that goes its own way has no stages: it is over at rest, once everything in it was met.
+        """
+        if self.goes_its_own_way:
+            self.stage = len(DOWN)
+            if self.met < len(self.schedule):
+                self.quiet = 0
+                return True
         if self.policy is None or "deletionTimestamp" in self.policy["metadata"]:
-            self.stage, self.values = len(DOWN), GOOD
+            self.stage = len(DOWN)
+            self.values = self.values if self.goes_its_own_way else GOOD
         elif self.stage < len(DOWN) and self.index == self.stage + 1:
             self.stage += 1
             self.values = DOWN[self.stage] if self.stage < len(DOWN) else GOOD
         if self.stage < len(DOWN) or not self.at_rest:
             self.quiet = 0
             self.rested = (0, 0)
-            return self.turns < TURNS_MAX
+            return self.turns < self.turns_max
         counts = len(self.server.writes), len(self.server.stored)
         if self.quiet == 0 and (counts != self.rested or (self.policy is not None and not self.ticked)):
             self.rested = counts
-            return self.turns < TURNS_MAX
+            return self.turns < self.turns_max
         self.quiet += 1
         return self.quiet <= REST_TURNS
+
+
+_OF_POLICIES = frozenset(
+    {
+        Kind.EDIT_POLICY,
+        Kind.DELETE_POLICY,
+        Kind.NEW_POLICY,
+        Kind.BACKUP,
+        Kind.SUSPEND,
+        Kind.OBSERVE,
+    }
+)
 
 
 def _by_hand(server: Server, kind: Kind) -> None:
