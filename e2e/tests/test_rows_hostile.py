@@ -57,7 +57,7 @@ def policy(name: str, namespace: str) -> Object:
     found = ladder(name, namespace, level("low", switch(name, reviews="off")))
     found["spec"]["metricsEndpoint"] = name.rpartition("-")[0]
     if name.startswith("pair"):
-        found["spec"]["stabilization"]["up"] = "8s"  # longer than two answers of one of the pair in a row
+        found["spec"]["stabilization"]["up"] = "3s"  # longer than the time from one answer to the other's
     return found
 
 

@@ -36,7 +36,7 @@ class Endpoints:
         self.credentials: dict[str, set[str]] = {}
         self.elsewhere = Server(lambda _: http(b"{}"))
         self._turns = itertools.count()
-        self._asked_before: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
         self._server = Server(self._answer)
 
     def manifest(self, name: str, **spec: object) -> Object:
@@ -63,14 +63,16 @@ class Endpoints:
         self._server.close()
         self.elsewhere.close()
 
-    def good(self, request: Request, newest: float = 0.0, value: float | None = None) -> bytes:
-        """What Prometheus would answer; `newest` seconds from now, `value` for everybody."""
+    def good(self, request: Request, newest: float = 0.0, value: Callable[[str], float] | None = None) -> bytes:
+        """What Prometheus would answer; `newest` seconds from now, `value` of a policy by its name."""
+        tell = value or (lambda name: self.values.get(name, 0.0))
         rows: list[tuple[dict[str, str], float | str]] = []
         for mark, text in items(request.query).items():
             found = _SERVICE.search(text)
-            told = self.values.get(found[1] if found else "", 0.0) if value is None else value
-            row = time.time() + newest if text.startswith("max(timestamp(") else told
-            rows.append(({"stepdown_query": mark}, row))
+            is_time = text.startswith("max(timestamp(")
+            rows.append(
+                ({"stepdown_query": mark}, time.time() + newest if is_time else tell(found[1] if found else ""))
+            )
         return vector(rows or [({}, 1)])
 
     def _answer(self, request: Request) -> bytes | None:
@@ -83,13 +85,17 @@ class Endpoints:
 
     def nothing(self, request: Request) -> bytes:
         """No data, in another way after every few times."""
-        ways = (vector([]), http(b"", 503), b"", self.good(request, value=math.nan))
+        ways = (vector([]), http(b"", 503), b"", self.good(request, value=lambda _: math.nan))
         return ways[next(self._turns) // 3 % len(ways)]
 
     def alternating(self, request: Request) -> bytes:
-        """One of two servers that do not agree about 80 %, in turn for whoever asks."""
-        self._asked_before[request.query] += 1
-        return self.good(request, value=(0.79, 0.81)[self._asked_before[request.query] % 2])
+        """One of two servers that do not agree about 80 %, in turn for each policy."""
+
+        def tell(name: str) -> float:
+            self._told[name] += 1
+            return (0.79, 0.81)[self._told[name] % 2]
+
+        return self.good(request, value=tell)
 
 
 def _gzip(_: Endpoints, request: Request) -> bytes:
