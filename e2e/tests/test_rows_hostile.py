@@ -156,7 +156,7 @@ def test_row_24_an_answer_that_drips_holds_the_level(episode: Episode, name: str
 @pytest.mark.row(37)
 def test_rows_24_and_37_the_policies_of_another_endpoint_are_on_time(episode: Episode) -> None:
     """Within two intervals, or as they were before on a machine that has others to serve."""
-    assert episode.gap <= max(2 * INTERVAL, 2 * episode.gap_before)
+    assert episode.gap <= max(2 * INTERVAL, 3 * episode.gap_before)
 
 
 @pytest.mark.row(33)

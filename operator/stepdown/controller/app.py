@@ -29,6 +29,7 @@ from stepdown.controller.evaluator import Evaluator
 from stepdown.controller.feeder import Feeder
 from stepdown.controller.lease import Lease
 from stepdown.controller.listing import items, remembered_epoch
+from stepdown.controller.memory import give_back_long_blocks
 from stepdown.controller.server import Server
 from stepdown.cycle import Cycle
 from stepdown.mass_guard import MassGuard
@@ -62,6 +63,7 @@ STARVED_SECONDS = 30.0
 
 async def run(config: Config, lease_namespace: str) -> int:
     """Runs until SIGTERM or SIGINT; gives the exit code. Raises NoCluster, and OSError for a taken port."""
+    give_back_long_blocks()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
