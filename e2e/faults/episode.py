@@ -58,11 +58,11 @@ class Episode:
         self.wait("full", _is_settled)
         return self
 
-    def to(self, name: str) -> None:
+    def to(self, name: str, timeout: float = STEP_SECONDS) -> None:
         """To a level, with all its actions applied and nothing else held. Raises Stuck."""
         self.world.load(LOADS[name])
         settled = _is_settled if name == "full" else _is_applied
-        self.wait(name, lambda policy: policy["status"]["level"] == name and settled(policy))
+        self.wait(name, lambda policy: policy["status"]["level"] == name and settled(policy), timeout)
 
     def wait(self, what: str, condition: Callable[[Object], bool], timeout: float = STEP_SECONDS) -> None:
         """Waits for a condition on the policy as last stored by the operator. Raises Stuck."""

@@ -20,6 +20,9 @@ Kind = tuple[str, str]
 """Verb and resource; Events are counted whatever is done to them, for a repeated one is patched."""
 
 ANY = "any"
+STREAK = 5
+"""Calls in a row that a fault without an effect strikes: as often as the operator tries one, so that its tick fails."""
+
 TRIES = 3
 """How often a point is played until its call comes: how many ticks an episode has depends on the scrapes."""
 
@@ -38,6 +41,7 @@ class Point:
     nth: int
     name: str
     fault: Fault
+    times: int = 1
 
     def __str__(self) -> str:
         verb, resource = self.kind
@@ -101,8 +105,13 @@ def points(calls: Counter[Kind]) -> list[Point]:
                 faults.append((f"{conflict.status} before", conflict))
             if nth == 1:
                 faults += SAMPLED
-            found += [Point(kind, nth, name, fault) for name, fault in faults]
+            found += [Point(kind, nth, name, fault, _times(kind, fault)) for name, fault in faults]
     return found
+
+
+def _times(kind: Kind, fault: Fault) -> int:
+    again = isinstance(fault, Refuse) and fault.status >= 500
+    return STREAK if again or (isinstance(fault, Cut) and kind[0] in ("get", "list")) else 1
 
 
 def play_all(todo: Iterable[Point], worlds: Sequence[World], proxy: FaultProxy) -> list[Outcome]:
@@ -134,7 +143,7 @@ def _until_struck(point: Point, play: Callable[[], Outcome]) -> Outcome:
 
 def _play(point: Point, world: World, proxy: FaultProxy) -> Outcome:
     episode = Episode(world, proxy)
-    rule = proxy.plan.add(point.where(world.namespace), point.fault, point.nth)
+    rule = proxy.plan.add(point.where(world.namespace), point.fault, point.nth, point.times)
     try:
         wrong = episode.play()
         if point.kind[0] == ANY:

@@ -63,9 +63,9 @@ class Player:
         for name in ("low", "lower", "full"):
             self.episode.to(name)
 
-    def end(self) -> None:
-        """Notes what is wrong at the end; `before` is what should be there."""
-        self.scene.wrong += violations(self.episode.log, self.before, self.world.objects())
+    def end(self, log: Sequence[Exchange] | None = None) -> None:
+        """Notes what is wrong at the end; `before` is what should be there, `log` what was asked (of several)."""
+        self.scene.wrong += violations(log or self.episode.log, self.before, self.world.objects())
 
 
 Script = Callable[[Player], None]

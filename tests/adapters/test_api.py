@@ -45,7 +45,7 @@ def patching(server: Server) -> Exception:
     """What a patch that this server answers raises."""
 
     async def patch() -> None:
-        await Api(server).patch("/api/v1/namespaces/shop/configmaps/flags", [])  # type: ignore[arg-type]
+        await Api(server, pauses=()).patch("/api/v1/namespaces/shop/configmaps/flags", [])  # type: ignore[arg-type]
 
     with pytest.raises((Refused, Unknown)) as raised:
         asyncio.run(patch())
@@ -115,3 +115,58 @@ def test_a_guard_that_raises_keeps_a_write_from_being_sent():
 def test_a_name_that_no_object_can_have_is_never_asked_for(name):
     with pytest.raises(Refused):
         object_path("shop", "ConfigMap", name)
+
+
+FLAGS = "/api/v1/namespaces/shop/configmaps/flags"
+
+
+class Failing(Server):
+    """Fails so many times, and then gives its answer."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__(200, {"kind": "ConfigMap"})
+        self._failures = failures
+
+    async def request(self, method: str, url: str, *_: Any, **__: Any) -> Any:
+        answer = await super().request(method, url)
+        status = 503 if len(self.asked) <= self._failures else 200
+        return SimpleNamespace(**{**vars(answer), "status": status})
+
+
+@pytest.mark.row(5)
+def test_row_05_a_read_and_a_patch_that_failed_are_tried_again_at_once():
+    server = Failing(2)
+
+    async def read_and_patch() -> None:
+        api = Api(server, pauses=(0, 0))  # type: ignore[arg-type]
+        await api.get(FLAGS)
+        server.asked.clear()
+        await api.patch(FLAGS, [])
+
+    asyncio.run(read_and_patch())
+
+    assert [method for method, _ in server.asked] == ["PATCH", "PATCH", "PATCH"]
+
+
+@pytest.mark.row(5)
+def test_row_05_a_creation_that_failed_is_not_tried_again_for_nothing_in_it_says_that_it_was_done():
+    server = Failing(1)
+
+    async def create() -> None:
+        await Api(server, pauses=(0, 0)).post(FLAGS, {})  # type: ignore[arg-type]
+
+    with pytest.raises(Unknown, match="503"):
+        asyncio.run(create())
+
+
+@pytest.mark.row(8)
+def test_row_08_a_call_without_an_answer_is_not_tried_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "CALL_SECONDS", 0.05)
+    server = Server(200, {}, seconds=1)
+
+    async def read() -> None:
+        await Api(server, pauses=(0, 0)).get(FLAGS)  # type: ignore[arg-type]
+
+    with pytest.raises(Unknown, match="no answer within"):
+        asyncio.run(read())
+    assert len(server.asked) == 1

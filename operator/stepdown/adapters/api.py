@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,6 +24,9 @@ from stepdown.ports import Conflict, JsonPatch, Object, Refused, Unknown
 CALL_SECONDS = 5.0
 """Longest time for a call, in all: waiting for a connection, credentials, the answer's last byte."""
 
+PAUSES = (0.1, 0.2, 0.4, 0.8)
+"""Seconds before each further try of a call that failed. Under 30 % errors a tick of a dozen calls would never end."""
+
 RETRY_AFTER_MAX = 10.0
 """Most seconds that a busy server is believed when it says for how long to stay away."""
 
@@ -38,6 +41,13 @@ _PATCH = "application/json-patch+json"
 
 class NoCluster(Exception):
     """There is no API server to talk to; the message says what was tried."""
+
+
+class Failed(Unknown):
+    """The server answered that it failed, or the connection broke. The same call may be tried again at once.
+
+    A read has no effect, and every patch of ours tests what it replaces: what took effect unseen is a Conflict then.
+    """
 
 
 class NotLeader(Unknown):
@@ -56,18 +66,28 @@ class Api:
     """One connection pool.
 
     `guard` is called right before each write and may raise (NotLeader); `on_write` is told each write's resource.
-    A lease needs an Api of its own: its writes come before leadership, and must not queue behind other calls.
+    `pauses` are the seconds before each further try of a read or a patch that failed.
+    A lease needs an Api of its own: its writes come before leadership, and must not queue behind other calls; and one
+    without pauses, for to a lease a Conflict says that somebody else was faster.
     """
 
-    def __init__(self, connection: client.ApiClient, reload: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self,
+        connection: client.ApiClient,
+        reload: Callable[[], Awaitable[None]] | None = None,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
         self._client = connection
+        self._pauses = pauses
         self._reload = reload
         self._reloaded = float("-inf")
         self.guard: Callable[[], None] = lambda: None
         self.on_write: Callable[[str], None] = lambda _resource: None
 
     @classmethod
-    async def connect(cls, kubeconfig: str | None = None, context: str | None = None) -> "Api":
+    async def connect(
+        cls, kubeconfig: str | None = None, context: str | None = None, pauses: Sequence[float] = PAUSES
+    ) -> "Api":
         """By what is named, else $KUBECONFIG, else a pod's ServiceAccount, else ~/.kube/config. Raises NoCluster.
 
         The client reads a ServiceAccount's token again every minute; a 401 makes any credentials be read again.
@@ -88,7 +108,7 @@ class Api:
 
         try:
             await load()
-            return cls(client.ApiClient(settings), load)
+            return cls(client.ApiClient(settings), load, pauses)
         except Exception as error:
             reason = _line(str(error)) if isinstance(error, ConfigException) else type(error).__name__
             tried = "the pod's ServiceAccount" if in_pod else named or "~/.kube/config"
@@ -105,15 +125,24 @@ class Api:
 
     async def get(self, path: str, **query: str) -> Object:
         """A GET of an object or a list. Raises Refused and Unknown."""
-        return await self._call("GET", path + (f"?{urlencode(query)}" if query else ""))
+        return await self._again("GET", path + (f"?{urlencode(query)}" if query else ""))
 
     async def patch(self, path: str, patch: JsonPatch) -> Object:
         """A JSON patch. Raises Conflict (a test failed), Refused and Unknown."""
-        return await self._call("PATCH", path, patch, _PATCH)
+        return await self._again("PATCH", path, patch, _PATCH)
 
     async def post(self, path: str, body: Object) -> Object:
         """A creation. Raises Conflict (it is there), Refused and Unknown."""
         return await self._call("POST", path, body)
+
+    async def _again(self, method: str, path: str, body: Any = None, content: str = "application/json") -> Object:
+        """A call that may be sent again when it failed; one without an answer isn't, for the next would have none."""
+        for pause in self._pauses:
+            try:
+                return await self._call(method, path, body, content)
+            except Failed:
+                await asyncio.sleep(pause)
+        return await self._call(method, path, body, content)
 
     async def _call(self, method: str, path: str, body: Any = None, content: str = "application/json") -> Object:
         try:
@@ -126,7 +155,7 @@ class Api:
         except ConfigException:
             raise Unknown(f"{method} {path}: the credentials can't be read") from None
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
-            raise Unknown(f"{method} {path}: {_line(str(error)) or type(error).__name__}") from None
+            raise Failed(f"{method} {path}: {_line(str(error)) or type(error).__name__}") from None
         if not 200 <= answer.status < 300:
             raise _refusal(answer.status, data, answer.headers.get("Retry-After"))
         try:
@@ -175,7 +204,7 @@ def _refusal(status: int, data: bytes, retry_after: str | None) -> Exception:
     if status == 409 or (status == 422 and message == _TEST_FAILED and not causes):
         return Conflict(status, message)
     if status >= 500:
-        return Unknown(f"{status}: {message}")
+        return Failed(f"{status}: {message}")
     if status == 429:
         wish = float(retry_after) if retry_after is not None and retry_after.isdecimal() else 1.0
         return Busy(message, min(wish, RETRY_AFTER_MAX))

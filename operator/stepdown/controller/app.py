@@ -67,7 +67,7 @@ async def run(config: Config, lease_namespace: str) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    api, lease_api = await Api.connect(), await Api.connect()
+    api, lease_api = await Api.connect(), await Api.connect(pauses=())
     try:
         await Operator(config, lease_namespace, api, lease_api, stop).run()
     finally:

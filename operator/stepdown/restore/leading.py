@@ -54,7 +54,7 @@ async def under_lease(access: Access, place: Place, policies: Sequence[Policy], 
     The Lease has an Api of its own, as in the operator. Raises CannotRestore, Refused and Unknown.
     """
     namespace = await _namespace(access, place, fallback=policies[0].namespace)
-    lease_api = await Api.connect()
+    lease_api = await Api.connect(pauses=())
     identity = f"stepdown-restore_{socket.gethostname()[:80]}_{os.getpid()}_{uuid4()}"
 
     async def remembered() -> int:
