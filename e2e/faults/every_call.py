@@ -70,7 +70,6 @@ def kind_of(exchange: Exchange) -> Kind:
 
 def record(worlds: Sequence[World], proxy: FaultProxy) -> tuple[Counter[Kind], list[str]]:
     """The calls that every episode without a fault has, from one in each world; and what was wrong in these."""
-
     episodes = [Episode(world, proxy) for world in worlds]
     with ThreadPoolExecutor(len(worlds)) as pool:
         wrong = list(pool.map(Episode.play, episodes))
