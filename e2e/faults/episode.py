@@ -25,7 +25,7 @@ REST_SECONDS = 1.3
 """More than an interval, in which nothing may be written."""
 
 STEP_SECONDS = 120.0
-"""Longest time for a step: a write of replicas without an answer is waited for a minute, before what it left is judged."""
+"""Longest time for a step: a write of replicas without an answer is waited for a minute before it is judged."""
 
 
 class Stuck(Exception):
