@@ -141,8 +141,8 @@ BUGS = (
         (
             Edit(
                 _API,
-                "    if status >= 500:\n        return Unknown(",
-                "    if status >= 5000:\n        return Unknown(",
+                "    if status >= 500:\n        return Failed(",
+                "    if status >= 5000:\n        return Failed(",
             ),
         ),
         ("tests/adapters/test_api.py::test_a_failure_of_the_server_leaves_open_whether_the_write_happened",),
