@@ -118,3 +118,23 @@ def test_a_scale_without_an_answer_is_watched_for_a_minute(age, watched):
     )
     found = settled([entry], {}, (SHOP, obj(SHOP, spec={"replicas": 2})))
     assert found.entries == ([entry] if watched else [])
+
+
+def test_an_entry_is_known_by_its_field_and_not_by_its_object_alone():
+    ids = [settled([], change(path=path), (SERVICE, service(FIRST))).entries[0].id for path in (SELECTOR, "/spec/type")]
+    assert ids == [entry_id(SERVICE, SELECTOR), entry_id(SERVICE, "/spec/type")]
+    assert ids[0] != ids[1]
+
+
+def test_a_foreign_value_that_is_left_on_the_way_up_is_told_as_it_is():
+    (fact,) = settled([held()], {}, (SERVICE, service(THEIRS))).facts
+    assert fact.message.startswith('/spec/selector of Service shop is {"app":"other"}, which is neither')
+
+
+def test_replicas_that_were_applied_and_are_back_are_not_waited_for():
+    entry = held(EntryState.APPLIED, original=2, applied=6).model_copy(
+        update={"id": entry_id(SHOP, REPLICAS), "target": entry_target(SHOP), "path": REPLICAS, "time": 1000.0}
+    )
+    found = settled([entry], {}, (SHOP, obj(SHOP, spec={"replicas": 2})))
+    assert found.entries == []
+    assert [ended.state for ended in found.retired] == ["Restored"]

@@ -78,3 +78,20 @@ def test_a_command_is_plain_ascii_in_one_pair_of_quotes() -> None:
 def test_a_command_for_a_subresource_names_it() -> None:
     line = kubectl_line("ns", "deployments", "shop", [], "scale")
     assert line == "kubectl -n ns patch deployments shop --subresource=scale --type=json -p '[]'"
+
+
+def test_what_is_removed_is_tested_first_and_what_is_not_there_needs_nothing() -> None:
+    assert build_patch(FLAGS, {"/data/a": None, "/data/b": None, "/more/b": None}, None) == [
+        UID,
+        {"op": "test", "path": "/data/a", "value": "1"},
+        {"op": "remove", "path": "/data/a"},
+        {"op": "test", "path": MARK, "value": "{}"},
+        {"op": "remove", "path": MARK},
+    ]
+
+
+def test_a_workload_is_scaled_from_the_replicas_that_it_has_and_other_kinds_are_patched_themselves() -> None:
+    scaled = target_patch(Target("Deployment", "shop", "u1"), {"spec": {"replicas": 3}}, {"/spec/replicas": "4"}, None)
+    assert scaled == (scale_patch("u1", 3, 4), "scale")
+    patched = target_patch(Target("ConfigMap", "flags", "u1"), FLAGS, {"/data/a": '"2"'}, "{}")
+    assert patched == (build_patch(FLAGS, {"/data/a": '"2"'}, "{}"), "")
