@@ -1,0 +1,74 @@
+"""`python -m torture.mutants`: changes the engine and the ledger in every small way, and sees that a test notices.
+
+An interrupted run is gone on with. It fails where one survives that is not listed in survivors.toml with its reason.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+from reliability.results import ROOT, add_figure
+from torture.mutants import difference
+from torture.mutants.known import Results, survivors
+from torture.mutants.stage import Stage
+
+WORK = ROOT / ".run"
+
+LEAST = 0.9
+"""Share of mutants that tests must notice."""
+
+AT_ONCE = os.cpu_count() or 2
+
+
+def main() -> int:
+    """Exit code 1 where a mutant survives that isn't listed, or too many do."""
+    quick = Stage(WORK / "mutants")
+    quick.build()
+    if quick.run(at_once=AT_ONCE) != 0:
+        return 1
+    fates = quick.results()
+    left = [name for name, fate in fates.items() if fate in ("survived", "timeout")]
+    print(f"{len(fates) - len(left)} of {len(fates)} are noticed by the quick tests; the long ones try the others")
+    walks = Stage(WORK / "mutants-walks", quick=False)
+    walks.build()
+    todo = [name for name in left if walks.results().get(name, "not tried") == "not tried"]
+    if todo and walks.run(todo, at_once=AT_ONCE) != 0:
+        return 1
+    second = {name: fate for name, fate in walks.results().items() if name in set(left)}
+    fates |= second
+    by_walks = [name for name in left if second.get(name) == "killed"]
+    lines = _lines(walks, [*by_walks, *(name for name in left if second.get(name) == "survived")])
+    results = Results(
+        tried=len(fates),
+        killed=sum(fate == "killed" for fate in fates.values()),
+        timeouts=sum(fate == "timeout" for fate in fates.values()),
+        by_walks=tuple(sorted({lines[name] for name in by_walks})),
+    )
+    results.keep()
+    add_figure("mutants killed", f"{results.share:.1%} of {results.tried:,}")
+    alive = {lines[name] for name in left if second.get(name) == "survived"}
+    print(f"{results.killed} of {results.tried} mutants killed, {results.timeouts} hang: {results.share:.1%}")
+    known = survivors()
+    for line in sorted(known.keys() - alive):
+        print(f"listed, and doesn't survive any more: {line}", file=sys.stderr)
+    return 1 if _unlisted(alive, known) or known.keys() - alive or results.share < LEAST else 0
+
+
+def _unlisted(alive: set[str], known: dict[str, str]) -> bool:
+    for line in sorted(alive - known.keys()):
+        print(f"survives, and isn't listed in torture/mutants/survivors.toml: {line}", file=sys.stderr)
+    return bool(alive - known.keys())
+
+
+def _lines(stage: Stage, names: list[str]) -> dict[str, str]:
+    """What each mutant changes."""
+    if not names:
+        return {}
+    command = [sys.executable, difference.__file__, *names]
+    done = subprocess.run(command, cwd=stage.folder, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
