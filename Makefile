@@ -57,9 +57,6 @@ mutants: init ## Change the engine and the ledger in every small way: a test mus
 zoo: init ## Plant each bug of docs/bug-zoo.md, and fail where its tests stay green
 	@PYTHONPATH=e2e $(BIN)/python -m torture.zoo run
 
-explore: init ## Every schedule of one and two faults, in a cluster in memory (about a minute and a half)
-	@$(BIN)/python -m pytest torture/test_explore.py torture/test_one_fault.py torture/test_machine.py -q -s
-
 torture: init ## Go on at random for MINUTES=10: schedules of three to five faults, and state machines
 	@$(BIN)/python -m torture soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 

@@ -77,24 +77,6 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
         await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize("turns", range(5))
-def test_an_evaluator_that_is_woken_and_ended_at_once_ends(turns):
-    subject = Subject()
-
-    async def scene() -> None:
-        turning = asyncio.create_task(subject.evaluator.run())
-        await asyncio.sleep(0.01)
-        subject.feed()
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        turning.cancel()
-        await asyncio.wait([turning], timeout=5)
-        assert turning.cancelled()
-        await subject.evaluator.stop()
-
-    asyncio.run(scene())
-
-
 def test_a_policy_is_evaluated_as_soon_as_it_is_seen():
     subject = Subject({**SPEC, "interval": "1h"})
 

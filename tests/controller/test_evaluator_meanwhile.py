@@ -226,3 +226,21 @@ def test_row_22_an_older_view_brings_no_old_spec_back():
         assert [raw["spec"].get("mode") for raw in subject.evaluator.known("default")] == ["Observe"]
 
     subject.run(scene())
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_an_evaluator_that_is_woken_and_ended_at_once_ends(turns):
+    subject = Subject()
+
+    async def scene() -> None:
+        turning = asyncio.create_task(subject.evaluator.run())
+        await asyncio.sleep(0.01)
+        subject.feed()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        turning.cancel()
+        await asyncio.wait([turning], timeout=5)
+        assert turning.cancelled()
+        await subject.evaluator.stop()
+
+    asyncio.run(scene())

@@ -92,7 +92,7 @@ BUGS = (
 """,
             ),
         ),
-        ("tests/controller/test_evaluator.py::test_an_evaluator_that_is_woken_and_ended_at_once_ends",),
+        ("tests/controller/test_evaluator_meanwhile.py::test_an_evaluator_that_is_woken_and_ended_at_once_ends",),
     ),
     Bug(
         "slow-source-holds-all",
