@@ -16,39 +16,48 @@ from replicas.pair import Pair
 
 @dataclass
 class Failovers:
-    """The failovers of one pair, in seconds, after crashes and after ends."""
+    """The failovers of one pair, in seconds, after crashes and after ends; something is held all the time."""
 
     pair: Pair
     after_crash: list[float] = field(default_factory=list)
     after_end: list[float] = field(default_factory=list)
 
-    def run(self, rounds: int) -> "Failovers":
-        """So many of each, with something held, which everybody finds as it was in the end."""
+    def crash(self, rounds: int) -> "Failovers":
+        """So many crashes from the start on."""
+        self.pair.start()
         self.pair.leader(timeout=180)
         self.pair.reach("low")
-        with Record(self.pair.api, self.pair.namespace, POLICY) as record:
-            for _ in range(rounds):
-                self.after_end.append(self._failover(record, Operator.terminate))
-                self.after_crash.append(self._failover(record, Operator.kill))
-        self.pair.finish()
+        for _ in range(rounds):
+            self.wait_standby()
+            self.after_crash.append(self._failover(Operator.kill))
         return self
 
-    def _failover(self, record: Record, end: Callable[[Operator], None]) -> float:
-        leader = self.pair.leader()
-        standby = self.pair.other(leader)
+    def end(self) -> None:
+        """One end of a leader, without a new process: one that starts would take its time from the other one."""
+        self.after_end.append(self._failover(Operator.terminate))
+
+    def wait_standby(self) -> None:
+        """Waits until one leads and one stands by, a new process where there is none."""
+        for operator in self.pair.operators:
+            if not operator.running:
+                self.pair.replace(operator)
+        standby = self.pair.other(self.pair.leader())
         self.pair.wait("the other one stands by", lambda: standby.health("/readyz") == 200)
-        epoch = self.pair.epoch()
-        started = time.monotonic()
-        end(leader)
+
+    def _failover(self, end: Callable[[Operator], None]) -> float:
+        leader, epoch = self.pair.leader(), self.pair.epoch()
         claims: list[Seen] = []
+        with Record(self.pair.api, self.pair.namespace, POLICY) as record:
+            started = time.monotonic()
+            end(leader)
 
-        def claimed() -> bool:
-            writes = record.seen(POLICY, "shop", started)
-            claims[:] = [seen for seen in writes if (seen.object.get("status") or {}).get("epoch", 0) > epoch]
-            return bool(claims)
+            def claimed() -> bool:
+                writes = record.seen(POLICY, "shop", started)
+                claims[:] = [seen for seen in writes if (seen.object.get("status") or {}).get("epoch", 0) > epoch]
+                return bool(claims)
 
-        self.pair.wait("the other one has claimed what is held", claimed)
-        self.pair.replace(leader)
+            self.pair.wait("the other one has claimed what is held", claimed)
+        leader.stop()
         return claims[0].at - started
 
 
