@@ -29,6 +29,8 @@ class Server:
         self.lease: Object | None = None
         self.epochs: list[int] = []
         self.policies: list[Object] = []
+        self.list_metadata: dict[str, str] = {}
+        self.lists = 0
         self.hangs: set[str] = set()
 
     async def get(self, path: str, **_: str) -> Object:
@@ -38,7 +40,8 @@ class Server:
                 raise Refused(404, "not found")
             return self.lease
         if path.endswith("/degradationpolicies"):
-            return {"metadata": {}, "items": list(self.policies)}
+            self.lists += 1
+            return {"metadata": dict(self.list_metadata), "items": list(self.policies)}
         if path.endswith(("/namespaces", "/metricsendpoints")):
             return {"metadata": {}, "items": []}
         raise Refused(404, "not found")
@@ -187,6 +190,25 @@ def test_row_21_what_no_watch_has_told_is_found_by_the_next_list(monkeypatch):
         server.policies = [obj for obj in server.policies if obj["metadata"]["name"] != "shop"]
         await until(lambda: level_of(operator, "shop") is None)
         assert level_of(operator, "other") == 0.0
+
+    server = Server()
+    server.add("shop")
+    play(scene, server)
+
+
+@pytest.mark.row(20)
+def test_row_20_a_list_from_before_a_policy_was_seen_does_not_end_it(monkeypatch):
+    monkeypatch.setattr(app, "RELIST_SECONDS", 0.1)
+
+    async def scene(operator: app.Operator, server: Server) -> None:
+        await until(lambda: level_of(operator, "shop") == 0.0)
+        server.list_metadata = {"resourceVersion": "1"}
+        stored, server.policies = server.policies, []
+        listed = server.lists
+        await until(lambda: server.lists >= listed + 3)
+        assert level_of(operator, "shop") == 0.0
+        server.list_metadata = {"resourceVersion": stored[0]["metadata"]["resourceVersion"]}
+        await until(lambda: level_of(operator, "shop") is None)
 
     server = Server()
     server.add("shop")

@@ -28,7 +28,7 @@ from stepdown.controller.endpoints import Endpoints
 from stepdown.controller.evaluator import Evaluator
 from stepdown.controller.feeder import Feeder
 from stepdown.controller.lease import Lease
-from stepdown.controller.listing import items, remembered_epoch
+from stepdown.controller.listing import Page, pages, remembered_epoch
 from stepdown.controller.memory import give_back_long_blocks
 from stepdown.controller.server import Server
 from stepdown.cycle import Cycle
@@ -203,20 +203,22 @@ class Operator:
         lists += [("degradationpolicies", namespace, policies_path(namespace)) for namespace in namespaces]
         for plural, namespace, path in lists:
             before = known(plural, namespace)
-            there = await self._list(plural, path, see)
+            there, page = await self._list(plural, path, see)
             for obj in before:
-                if obj["metadata"].get("uid") not in there:
+                if obj["metadata"].get("uid") not in there and page.is_newer_than(obj):
                     see(plural, obj, True)
 
-    async def _list(self, plural: str, path: str, see: See) -> set[str]:
-        """Sees everything of a list; gives the uids."""
+    async def _list(self, plural: str, path: str, see: See) -> tuple[set[str], Page]:
+        """Sees everything of a list; gives the uids, and its last page."""
         while True:
             try:
                 uids: set[str] = set()
-                async for obj in items(self._api, path):
-                    uids.add(str(obj["metadata"]["uid"]))
-                    see(plural, obj, False)
-                return uids
+                page = Page([], None)
+                async for page in pages(self._api, path):
+                    for obj in page.items:
+                        uids.add(str(obj["metadata"]["uid"]))
+                        see(plural, obj, False)
+                return uids, page
             except Refused as error:
                 log.warning("%s can't be listed: %s; %s", plural, error.message, _cure(error.status))
             except Unknown as error:

@@ -1,6 +1,7 @@
 """What there is, read page by page: not a watch, and nothing is kept."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from stepdown.adapters.api import Api
@@ -11,13 +12,26 @@ PAGE = "500"
 """Objects in one page of a list."""
 
 
-async def items(api: Api, path: str) -> AsyncIterator[Mapping[str, Any]]:
-    """Everything of a list. Raises Refused and Unknown."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a list's objects, and the resourceVersion at which all of the list was so; None where it has none."""
+
+    items: Sequence[Mapping[str, Any]]
+    version: int | None
+
+    def is_newer_than(self, obj: Mapping[str, Any]) -> bool:
+        """Whether what is not in the list is gone, or may be newer: a server that lags gives an older list."""
+        version = str(obj["metadata"].get("resourceVersion") or "")
+        return self.version is None or not version.isdecimal() or int(version) <= self.version
+
+
+async def pages(api: Api, path: str) -> AsyncIterator[Page]:
+    """The pages of a list. Raises Refused and Unknown."""
     after = ""
     while True:
         page = await api.get(path, limit=PAGE, **({"continue": after} if after else {}))
-        for obj in page.get("items") or []:
-            yield obj
+        version = str(page["metadata"].get("resourceVersion") or "")
+        yield Page(page.get("items") or [], int(version) if version.isdecimal() else None)
         after = str(page["metadata"].get("continue") or "")
         if not after:
             return
@@ -32,9 +46,9 @@ async def remembered_epoch(api: Api, namespaces: Sequence[str]) -> int:
     paths = [policies_path(namespace) for namespace in namespaces] or [policies_path(None)]
     try:
         for path in paths:
-            async for policy in items(api, path):
-                epoch = (policy.get("status") or {}).get("epoch")
-                highest = max(highest, epoch if isinstance(epoch, int) else 0)
+            async for page in pages(api, path):
+                epochs = [(policy.get("status") or {}).get("epoch") for policy in page.items]
+                highest = max([highest, *(epoch for epoch in epochs if isinstance(epoch, int))])
     except Refused as error:
         if error.status != 404:  # the kind isn't there yet: nobody has led
             raise
