@@ -104,6 +104,18 @@ ACTS = frozenset(Kind) - _STRIKING
 """What others do right before a call, which then goes on as it would."""
 
 
+OF_POLICIES = frozenset(
+    {
+        Kind.EDIT_POLICY,
+        Kind.DELETE_POLICY,
+        Kind.NEW_POLICY,
+        Kind.BACKUP,
+        Kind.SUSPEND,
+        Kind.OBSERVE,
+    }
+)
+"""What makes a policy another one than the episode's."""
+
 ALONE = frozenset(
     {
         Kind.STOP,
@@ -197,7 +209,8 @@ def faults_at(call: Call) -> Iterator[Fault]:
     """Every fault that can strike at a place.
 
     What others do to an object is put right before each call about that very object: anywhere else it would change
-    nothing that anybody sees before then. A crash before a call is the crash after the write before it.
+    nothing that anybody sees before then. A crash before a call is the crash after the write before it,
+    and another field's edit before a read is as if it had been so for ever.
     """
     for kind in _STRIKES.get(call.verb, ()):
         if kind is not Kind.CRASH or not call.follows_write:
@@ -208,7 +221,7 @@ def faults_at(call: Call) -> Iterator[Fault]:
         yield Fault(call.place, Kind.STALE, about)
     for about in call.touched:
         if about in TARGETS:
-            for kind in (Kind.EDIT, Kind.OTHER, Kind.ANEW):
+            for kind in (Kind.EDIT, Kind.ANEW, *((Kind.OTHER,) if call.verb == "patch" else ())):
                 yield Fault(call.place, kind, about)
     if call.verb in ("turn", "store", "finalizer"):
         yield Fault(call.place, Kind.EDIT_POLICY)

@@ -1,6 +1,6 @@
 """The connection of one process to the server: every call is a place where a fault may strike.
 
-Like the real connection it asks the lease right before each write.
+Like the real connection it asks the lease right before each write, and takes no answer older than one before.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class Line:
 
     async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
         """See ports.Cluster."""
-        world = self._process.world
+        world, known = self._process.world, self._process.versions
         named = [f"{ref.kind}/{ref.name}" for ref in refs if ref.name is not None]
 
         async def do() -> Snapshot:
@@ -54,6 +54,9 @@ class Line:
                 kind, _, name = fault.about.partition("/")
                 versions = world.server.versions[kind, name]
                 found[Ref(kind, name)] = versions[-2] if len(versions) > 1 else None
+        for ref, obj in found.items():
+            if isinstance(obj, dict):
+                known.check(f"{ref.kind}/{ref.name}", obj, known.newest(f"{ref.kind}/{ref.name}"))
         return found
 
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
@@ -71,7 +74,10 @@ class Line:
                 server.note(Write(asked, epoch, target, patch, before, after, dict(server.policies)))
             return after
 
-        return await self._struck(world.meet("patch", [f"{target.kind}/{target.name}"]), do, "patch")
+        name = f"{target.kind}/{target.name}"
+        result = await self._struck(world.meet("patch", [name]), do, "patch")
+        self._process.versions.note(name, result)
+        return result
 
     async def load(self, policy: Policy) -> Policy | None:
         """See ports.Journal."""
@@ -112,6 +118,7 @@ class Line:
                 case Kind.NO_ANSWER:
                     raise Unknown("500: etcdserver: request timed out")
                 case Kind.BUSY:
+                    process.is_blind |= verb == "read"
                     raise Refused(429, "too many requests")
                 case Kind.CONFLICT:
                     raise Conflict(409, "the object has been modified")

@@ -54,23 +54,28 @@ def no_foreign_value_is_written_over(world: "World", write: Write) -> Found:
         earlier = {entry.replaces or None for entry in entries if entry.path == path and entry.replaces is not None}
         if before != after and before not in known | earlier:
             yield f"{path} of {_name(write)}: {before} was written over, the ledger knows {known | earlier}"
-        if before != after and after not in known:
-            yield f"{path} of {_name(write)}: {after} was written, the ledger knows {known}"
+        if before != after and after not in known | earlier:
+            yield f"{path} of {_name(write)}: {after} was written, the ledger knows {known | earlier}"
 
 
 def epochs_never_go_back(world: "World", write: Write) -> Found:
     """S6: in the order of the server's revisions, writes have non-decreasing epochs.
 
-    Replicas carry no mark that a successor could claim, and what a backup has forgotten isn't claimed: a late write of
-    them may arrive as long as the successor has not written to that very object.
+    That holds for each object, and over all from the successor's first value on: until then it claims object by object.
+    Replicas carry no mark that could be claimed, and what a backup has forgotten isn't: a late write of them may arrive
+    as long as the successor has not written to that very object.
     """
-    if write.after is None or write.after is write.before:
+    if write.before is None or write.after is None or write.after is write.before:
         return
-    about = _name(write) if world.put_back or KINDS[write.target.kind].scale else ""
-    highest = world.highest.get(about, 0)
+    about = _name(write)
+    alone = world.put_back or KINDS[write.target.kind].scale
+    highest = max(world.highest.get(about, 0), 0 if alone else world.highest.get("", 0))
     if write.epoch < highest:
-        yield f"{_name(write)} was written under epoch {write.epoch} after a write under {highest}"
-    world.highest = {**world.highest, about: max(highest, write.epoch)}
+        yield f"{about} was written under epoch {write.epoch} after a write under {highest}"
+    touched = {about: max(highest, write.epoch)}
+    if not alone and _plain(write.before) != _plain(write.after):
+        touched[""] = max(world.highest.get("", 0), write.epoch)
+    world.highest = {**world.highest, **touched}
 
 
 def nobody_is_written_over_while_suspended(world: "World", write: Write) -> Found:
@@ -196,19 +201,23 @@ def judge_turn(world: "World") -> None:
 def the_level_reported_is_reached(world: "World", policy: Policy) -> Found:
     """S1: after a tick that went well, what the levels down to the one reported do is done.
 
-    What others have touched is theirs to change at any time, so it says nothing.
+    What others have touched is theirs to change at any time, so it says nothing; nor does a write of the leader before
+    that has arrived in this very turn, nor a level that is still to be left.
     """
     status = policy.raw.get("status") or {}
     names = [found["name"] for found in policy.raw["spec"]["levels"]]
     if world.server.edited or status.get("level") not in names or not _state(policy.raw):
         return
     reported, decided = names.index(status["level"]), int(status["state"].get("index", 0))
+    late = any(write.epoch < status.get("epoch", 0) for write in world.server.writes[world.judged[0] :])
+    if reported > decided or late:
+        return
     for about, (path, texts) in REACHED.items():
         found = world.server.sandbox.stored(*TARGETS[about].place)
         if texts[reported] == texts[0] or about in world.server.touched or found is None:
             continue
         text, wanted = text_at(found, path), texts[reported : decided + 1]
-        if wanted and text not in wanted:
+        if text not in wanted:
             yield f"{status['level']} is reported, and {path} of {about} is {text}, not {wanted[-1]}"
 
 

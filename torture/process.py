@@ -10,12 +10,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
+from stepdown.adapters.versions import Versions
 from stepdown.controller.lease import Lease
 from stepdown.controller.preparing import prepare
 from stepdown.controller.watched import Watched
 from stepdown.cycle import Cycle, label, status_of
 from stepdown.ports import Conflict, Object, Policy, Refused, Unknown
 from stepdown.prepared import Claims, Memory
+from torture import oracles
 from torture.faults import Kind
 from torture.line import Crash, Line, Standstill
 from torture.server import LEASE, NAMESPACE, LeaseServer
@@ -55,7 +57,7 @@ class Clock:
 
 
 class Process:
-    """Stands by or leads; `epoch` is the number of its leadership."""
+    """Stands by or leads; `epoch` is the number of its leadership. `is_blind`: a read of its tick was refused."""
 
     def __init__(self, world: "World", name: str) -> None:
         self.world = world
@@ -85,6 +87,7 @@ class Process:
         self.cycle: Cycle | None = None
         self.watched: dict[str, Watched] = {}
         self.heard = 0
+        self.is_blind = False
 
     def fork(self, world: "World") -> Self:
         """The same process in another world."""
@@ -93,6 +96,7 @@ class Process:
         other.lease = copy.deepcopy(self.lease, {id(self): other})
         other.watched = {key: replace(found, memory=_copied(found.memory)) for key, found in self.watched.items()}
         if self.cycle is not None:
+            other.versions = copy.deepcopy(self.versions, {id(self): other})
             line = Line(other)
             other.cycle = Cycle(line, line, copy.deepcopy(self.cycle.claims), self.epoch)
         return other
@@ -117,6 +121,7 @@ class Process:
         if epoch is None:
             return False
         self.epoch = epoch
+        self.versions = Versions(Clock(self).now)
         line = Line(self)
         self.cycle = Cycle(line, line, Claims(), epoch)
         self.heard = len(self.world.server.news)
@@ -164,6 +169,7 @@ class Process:
 
     async def _tick(self, cycle: Cycle, watched: Watched) -> None:
         """One tick, as the evaluator makes it."""
+        self.is_blind = False
         policy = watched.policy
         seen = {} if policy.deleting else self.world.observations()
         try:
@@ -182,7 +188,9 @@ class Process:
             watched.policy = after
         if after.deleting and not after.has_finalizer:
             self.watched.pop(watched.key, None)
-        self.world.reported(after)
+        self.world.ticked = True
+        if not self.is_blind:
+            oracles.judge_report(self.world, after)
 
     def go(self, turn: Turn) -> None:
         """Drives a turn until it ends, the process dies, or stands still."""

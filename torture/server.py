@@ -11,6 +11,7 @@ from typing import Any
 from stepdown.engine.fields import Target
 from stepdown.ports import Conflict, JsonPatch, Object, Refused
 from stepdown.simulate.sandbox import Sandbox
+from torture.faults import Kind
 from torture.shop import AROUND, POLICY, TARGETS, policy
 
 NAMESPACE = "default"
@@ -161,6 +162,20 @@ class Server:
             obj["metadata"]["finalizers"] = list(old["metadata"].get("finalizers") or [])
 
         self.sandbox.edit(POLICIES, name, change)
+
+    def lay_hands_on_the_lease(self, kind: Kind) -> None:
+        """What people do to a Lease, if it is there."""
+        if ("Lease", LEASE) not in self.leases:
+            return
+        if kind is Kind.LEASE_GONE:
+            self.leases.delete("Lease", LEASE)
+            return
+        rubbish = {"holderIdentity": 7, "leaseTransitions": "many"} if kind is Kind.LEASE_GARBLED else None
+
+        def change(lease: Object) -> None:
+            lease["spec"] = rubbish or {**lease["spec"], "holderIdentity": "somebody"}
+
+        self.leases.edit("Lease", LEASE, change)
 
 
 class LeaseServer:

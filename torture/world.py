@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from stepdown.engine.observation import Missing, Observation
-from stepdown.ports import Object, Policy
+from stepdown.ports import Object
 from torture import oracles
-from torture.faults import ACTS, WRITES, Call, Fault, Kind, Schedule
+from torture.faults import ACTS, OF_POLICIES, WRITES, Call, Fault, Kind, Schedule
 from torture.process import Process, Turn
-from torture.server import LEASE, POLICIES, Server
+from torture.server import POLICIES, Server
 from torture.shop import DOWN, GOOD, INTERVAL, POLICY, SIGNALS, TARGETS, set_label, without_a_target
 
 TURNS_MAX = 90
@@ -153,7 +153,7 @@ class World:
     def act(self, fault: Fault) -> None:
         """Somebody else does something."""
         server = self.server
-        server.edited |= fault.kind in _OF_POLICIES
+        server.edited |= fault.kind in OF_POLICIES
         match fault.kind:
             case Kind.EDIT:
                 server.edit(fault.about, TARGETS[fault.about].set_field)
@@ -180,7 +180,7 @@ class World:
                 self.put_back = True
                 server.put_back(POLICY, int(fault.about))
             case Kind.LEASE_GONE | Kind.LEASE_GARBLED | Kind.LEASE_GRABBED:
-                _by_hand(server, fault.kind)
+                server.lay_hands_on_the_lease(fault.kind)
             case Kind.WAKE:
                 self.wake()
             case Kind.KILL:
@@ -240,11 +240,6 @@ class World:
         elif succeeded:
             self.wake()
 
-    def reported(self, policy: Policy) -> None:
-        """A tick has ended as it should."""
-        self.ticked = True
-        oracles.judge_report(self, policy)
-
     def violated(self, oracle: str, text: str) -> None:
         """Takes a violation down."""
         self.violations.append(Violation(oracle, text))
@@ -297,30 +292,3 @@ class World:
             return self.turns < self.turns_max
         self.quiet += 1
         return self.quiet <= REST_TURNS
-
-
-_OF_POLICIES = frozenset(
-    {
-        Kind.EDIT_POLICY,
-        Kind.DELETE_POLICY,
-        Kind.NEW_POLICY,
-        Kind.BACKUP,
-        Kind.SUSPEND,
-        Kind.OBSERVE,
-    }
-)
-
-
-def _by_hand(server: Server, kind: Kind) -> None:
-    """What people do to a Lease."""
-    if ("Lease", LEASE) not in server.leases:
-        return
-    if kind is Kind.LEASE_GONE:
-        server.leases.delete("Lease", LEASE)
-        return
-    spec = {"holderIdentity": 7, "leaseTransitions": "many"} if kind is Kind.LEASE_GARBLED else None
-
-    def change(lease: Object) -> None:
-        lease["spec"] = spec or {**lease["spec"], "holderIdentity": "somebody"}
-
-    server.leases.edit("Lease", LEASE, change)

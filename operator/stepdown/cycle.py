@@ -118,7 +118,7 @@ class Cycle:
             seen = tick.decision.observations
             tick.decision, tick.state = decide(prepared.ladder, before, seen, tick.now, unavailable)
         held = self._guarded(tick, before)
-        tick.objects = plan.objects
+        tick.plan, tick.objects = plan, plan.objects
         tick.wanted = plan.wanted(tick.decision.level) if tick.is_acting else {}
         tick.undone = plan.undone(tick.decision.level)
         waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
@@ -157,7 +157,8 @@ class Cycle:
         upwards = decision.level < decision.came_from
         done = await self._writer.apply(tick.policy, status, tick.wanted, tick.objects, moment, upwards=upwards)
         tick.policy, tick.status = done.policy, done.status
-        tick.undone |= {tick.wanted[key].level for key in done.pending if key in tick.wanted}
+        for key in done.pending & tick.wanted.keys():
+            tick.undone |= {tick.wanted[key].level} | (tick.plan.unlike(key, decision.level) if tick.plan else set())
         tick.memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
         news = News(self.journal, tick.policy)
         news.written(done, decision, tick.objects)

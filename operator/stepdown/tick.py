@@ -5,6 +5,7 @@ The cycle fills it in, step by step; `report_of` says what is true in the end. I
 
 from dataclasses import dataclass, field
 
+from stepdown.actions.planning import Plan
 from stepdown.api.policy import Mode
 from stepdown.api.status import EngineState, EntryState, PolicyStatus
 from stepdown.engine.decide import Decision
@@ -38,6 +39,7 @@ class Tick:
     now: float
     decision: Decision
     state: EngineState
+    plan: Plan | None = None
     wanted: dict[FieldKey, FieldChange] = field(default_factory=dict)
     objects: Objects = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)

@@ -166,17 +166,25 @@ class Writer:
         status = status.model_copy(update={"ledger": entries, "epoch": epoch})
         policy = await self.journal.store(policy, status)
         for target in dict.fromkeys(target_of(entry) for entry in entries):
-            obj = objects.get((target.kind, target.name))
-            if obj is None or obj["metadata"]["uid"] != target.uid or KINDS[target.kind].scale:
-                continue
             held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
+            if not KINDS[target.kind].scale:
+                await self._mark(policy, target, held, objects)
+        return policy, status
+
+    async def _mark(self, policy: Policy, target: Target, held: list[Entry], objects: Objects) -> None:
+        """Writes the mark of some entries; as long as that fails a late write of the leader before us may arrive."""
+        place = (target.kind, target.name)
+        for _ in range(1 + BUSY_RETRIES):
+            obj = objects.get(place)
+            if obj is None or obj["metadata"]["uid"] != target.uid:
+                return
             patch = build_patch(obj, {}, annotation_for(obj, policy.name, held))
             try:
-                written = await self.cluster.patch(policy.namespace, target, at_version(patch, obj))
-                objects[(target.kind, target.name)] = written
+                objects[place] = await self.cluster.patch(policy.namespace, target, at_version(patch, obj))
             except (Refused, Unknown):
-                objects[(target.kind, target.name)] = await self._look(policy.namespace, target)
-        return policy, status
+                objects[place] = await self._look(policy.namespace, target)
+            else:
+                return
 
 
 def problem_of(error: Refused) -> Problem:

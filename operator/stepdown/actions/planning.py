@@ -71,6 +71,12 @@ class Plan:
             moved |= {service for service, done in zip(services, made, strict=True) if service and done}
         return levels
 
+    def unlike(self, key: FieldKey, place: int) -> set[int]:
+        """The levels, down to a place, that want a field to be other than it is."""
+        made = [t for translations in self._levels[: place + 1] for t in translations]
+        changes = [change for t in made for change in t.changes if (change.target, change.path) == key]
+        return {change.level for change in changes if not self._is_made(change)}
+
     def unready(self, places: Iterable[int]) -> list[tuple[Problem, str, int]]:
         """The fallbacks of some levels that are there and couldn't answer, as `issues` are."""
         return [

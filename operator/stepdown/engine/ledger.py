@@ -170,11 +170,13 @@ def _keep(
         result.entries.append(entry)
         return True
     if entry.state is EntryState.INTENT and (_is(current, entry.original) or _is_replaced(current, entry)):
-        if _is(current, desired) and not same_text(entry.applied, desired) and _may_still_arrive(entry, moment):
-            result.entries.append(entry)
-            result.pending.add((change.target, change.path))
-            return True
-        if not same_text(entry.applied, desired) or entry.level != level:
+        if not same_text(entry.applied, desired):
+            if _may_still_arrive(entry, moment) and (_is(current, desired) or entry.replaces is not None):
+                result.entries.append(entry)
+                result.pending.add((change.target, change.path))
+                return True
+            return apply(replaces=_earlier(entry) if entry.replaces is None else entry.replaces)
+        if entry.level != level:
             return apply()
         result.entries.append(entry)
         result.write(change.target, change.path, desired, restores=False)
