@@ -17,6 +17,26 @@ def test_every_schedule_of_one_and_two_faults_ends_as_it_should(figure: Callable
     figure("violations", len(found.violations))
 
 
+FOUND_ONCE = [
+    "11:stale=Deployment/shop",
+    "14:pause",
+    "22:stale=Service/shop",
+    "6:stop 9:freeze",
+    "6:crash-after 17:500",
+    "8:crash-after 15:stale=Deployment/shop",
+    "8:pause 16:wake",
+    "9:500 12:stale=Deployment/shop",
+    "13:pause 20:500",
+    "27:500 28:stale=Deployment/shop",
+]
+"""Schedules that lost an original, left a mark, or reported what was not so."""
+
+
+@pytest.mark.parametrize("line", FOUND_ONCE)
+def test_what_went_wrong_once_does_not_again(line: str):
+    assert [str(violation) for violation in replay(parse(line)).violations] == []
+
+
 @pytest.mark.parametrize("line", ["none", "12:crash", "10:backup=3 27:pause 40:edit=Service/shop"])
 def test_a_line_names_a_schedule(line: str):
     assert line_of(parse(line)) == line
