@@ -1,15 +1,21 @@
 """A leader that is stopped between its ledger and its targets, and one whose target write lands too late."""
 
+import contextlib
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from plane.audit import Noted, read_log
 from plane.ladders import ladder, level, route, scale, switch
+from plane.processes import wait_for
 from replicas.gate import Gate
 from replicas.overlaps import LEASES
 from replicas.pair import Pair, pinned
+
+LANDS_SECONDS = 20.0
+"""By when what was kept has landed, if it can."""
 
 WRITTEN_AS = {"services": "services", "configmaps": "configmaps", "deployments": "deployments/scale"}
 """How the operator counts its writes to what the audit log calls so."""
@@ -48,13 +54,27 @@ def lose_lease_before_writing(pair: Pair, gate: Gate) -> Late:
 
 
 def write_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> Late:
-    """Row 16: paused with a target write on its way, which lands when the other one has led for a while."""
-    old = pair.start_first()
+    """Row 16: paused with a target write on its way, which lands when the other one has led for a while.
+
+    A write that needs a new connection can't land while its sender stands still; then it is begun again.
+    """
+    pair.start_first()
+    while not (codes := _land_late(pair, gate, resource, level_then)):
+        pair.operators.pop().stop()
+        pair.leader()
+        pair.reach("full")
+    pair.finish()
+    return Late(codes)
+
+
+def _land_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> list[int]:
+    """The codes of what has landed late: none, where nothing could."""
+    old = pair.operators[0]
 
     def sent() -> float:
         return old.metrics().sum("stepdown_api_writes_total", resource=WRITTEN_AS[resource])
 
-    before = sent()
+    before, codes_before = sent(), _codes(pair, resource)
     kept = _once_intended(pair, gate, gate.keep)
     pair.pin("low")
     pair.wait("its write is on its way", lambda: kept.is_set() and sent() > before and gate.has_kept)
@@ -62,10 +82,11 @@ def write_late(pair: Pair, gate: Gate, resource: str, level_then: str) -> Late:
     pair.wait("the other one leads", pair.start_second().is_leader)
     pair.wait_obeyed(pair.pin(level_then))
     gate.let_go()
-    pair.wait("the late write has landed", lambda: bool(_writes(pair, resource)))
+    with contextlib.suppress(TimeoutError):
+        wait_for("the late write has landed", lambda: _codes(pair, resource) != codes_before, LANDS_SECONDS)
+    codes = _codes(pair, resource) - codes_before
     pair.resume(old)
-    pair.finish()
-    return Late([call.code for call in _writes(pair, resource)])
+    return list(codes.elements())
 
 
 def _once_intended(pair: Pair, gate: Gate, act: Callable[[], None]) -> threading.Event:
@@ -89,5 +110,5 @@ def calls_of_the_first(pair: Pair) -> list[Noted]:
     return [call for call in calls if call.who == first]
 
 
-def _writes(pair: Pair, resource: str) -> list[Noted]:
-    return [call for call in calls_of_the_first(pair) if call.kind == resource]
+def _codes(pair: Pair, resource: str) -> Counter[int]:
+    return Counter(call.code for call in calls_of_the_first(pair) if call.kind == resource)
