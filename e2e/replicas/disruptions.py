@@ -10,6 +10,9 @@ from replicas.pair import LEASE, Pair
 SHORT_PAUSE = (0.2, 2.2)
 """Seconds of a pause that may end before, at, or after the Lease's duration."""
 
+HIGHEST = 2**31 - 1
+"""What a Lease can count to."""
+
 GARBAGE: Mapping[str, Object | None] = {
     "nothing in it": None,
     "no holder": {"holderIdentity": None},
@@ -17,8 +20,8 @@ GARBAGE: Mapping[str, Object | None] = {
     "a holder that is no name": {"holderIdentity": "\u202e\n../'\"{}" + "x" * 300},
     "no epoch": {"leaseTransitions": None},
     "an epoch of zero": {"leaseTransitions": 0},
-    "the highest epoch that there is": {"leaseTransitions": 2**31 - 1},
-    "the last epoch but one": {"leaseTransitions": 2**31 - 2},
+    "the highest epoch that there is": {"leaseTransitions": HIGHEST},
+    "the last epoch but one": {"leaseTransitions": HIGHEST - 1},
     "a time that is long gone": {
         "acquireTime": "1970-01-01T00:00:00.000000Z",
         "renewTime": "1970-01-01T00:00:00.000000Z",
@@ -77,7 +80,7 @@ def garble_lease(pair: Pair, chance: random.Random) -> None:
 
 def grab_lease(pair: Pair, chance: random.Random) -> None:
     """A person writes a name of their own into the Lease, with or without counting."""
-    epoch = pair.epoch() + chance.randint(0, 1)
+    epoch = min(pair.epoch() + chance.randint(0, 1), HIGHEST)
     write_lease(pair, {"holderIdentity": "a-person", "leaseTransitions": epoch})
 
 
