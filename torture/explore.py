@@ -11,6 +11,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from torture.ending import judge_end
@@ -129,8 +130,34 @@ def explore(
     started = time.monotonic()
     chosen = Chosen(kinds, verbs)
     result = Result()
+    with _without_collections():
+        _explore(result, chosen, processes, progress, started, stop_at_first=stop_at_first, faults=faults)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Worlds are many and short: the collector would look at all of them again and again, so it is called by hand."""
     gc.freeze()
     gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def _explore(
+    result: Result,
+    chosen: Chosen,
+    processes: int,
+    progress: Callable[[Result], None],
+    started: float,
+    *,
+    stop_at_first: bool,
+    faults: int,
+) -> None:
     first = run(World(), (), keep=True)
     result.add(first.end)
     singles: list[Schedule] = [(fault,) for fault in _next_faults(first.end.calls, (), chosen)]
@@ -152,8 +179,6 @@ def explore(
             progress(result)
             if stop_at_first and result.violations:
                 break
-    result.seconds = time.monotonic() - started
-    return result
 
 
 def _parts(
