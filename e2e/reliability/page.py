@@ -31,7 +31,8 @@ or did not pass.
 FIGURES = """
 ## Figures
 
-From one run of `make test`, except where the name says otherwise; `make figures` records them.
+From runs of the suites of `make test` one by one on a busy machine of two cores, 2026-11-24; `make test` prints those
+of its own run, and `make figures` records them.
 
 | | |
 | --- | --- |
