@@ -161,19 +161,15 @@ def _explore(
     first = run(World(), (), keep=True)
     result.add(first.end)
     singles: list[Schedule] = [(fault,) for fault in _next_faults(first.end.calls, (), chosen)]
+    paired = replace(chosen, paired=True)
     for schedule in singles:
         if stop_at_first and result.violations:
             break
         result.add(run(first.latest(schedule[0].place), schedule).end)
     if faults > 1 and not (stop_at_first and result.violations):
-        chosen = replace(chosen, paired=True)
-        for part in _parts(
-            first,
-            [single for single in singles if single[0].kind not in ALONE],
-            chosen,
-            processes,
-            stop_at_first=stop_at_first,
-        ):
+        gc.freeze()  # the worlds that all pairs begin with stay to the end
+        firsts: list[Schedule] = [(fault,) for fault in _next_faults(first.end.calls, (), paired)]
+        for part in _parts(first, firsts, paired, processes, stop_at_first=stop_at_first):
             result.merge(part)
             result.seconds = time.monotonic() - started
             progress(result)

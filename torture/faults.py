@@ -118,18 +118,19 @@ OF_POLICIES = frozenset(
 
 ALONE = frozenset(
     {
+        Kind.BUSY,
+        Kind.FREEZE,
         Kind.STOP,
         Kind.BACKUP,
         Kind.LEASE_GONE,
         Kind.LEASE_GARBLED,
         Kind.LEASE_GRABBED,
         Kind.UNHEARD,
-        Kind.TWICE,
         Kind.BACKWARDS,
     }
 )
-"""In CI these are explored by themselves: what they do to one leadership, a crash or a pause does too. `make torture`
-puts them with others as well."""
+"""In CI these are explored by themselves: what they do to one leadership a crash or a pause does too, to what is heard
+what an event that comes twice does, and a 429 does what a 500 does. `make torture` puts them with others as well."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

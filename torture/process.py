@@ -8,7 +8,7 @@ import copy
 from collections.abc import Coroutine, Generator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stepdown.adapters.versions import Versions
 from stepdown.controller.lease import Lease
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 3 * INTERVAL
 
 Turn = Coroutine[Standstill, None, None]
+Thing = TypeVar("Thing")
 
 
 class _Yield:
@@ -93,12 +94,13 @@ class Process:
         """The same process in another world."""
         other = copy.copy(self)
         other.world = world
-        other.lease = copy.deepcopy(self.lease, {id(self): other})
-        other.watched = {key: replace(found, memory=_copied(found.memory)) for key, found in self.watched.items()}
+        clock = Clock(other)
+        other.lease = _copied(self.lease, _api=clock.api, _clock=clock.now, _wall=clock.now)
+        other.watched = {key: replace(found, memory=_remembered(found.memory)) for key, found in self.watched.items()}
         if self.cycle is not None:
-            other.versions = copy.deepcopy(self.versions, {id(self): other})
+            other.versions = _copied(self.versions, _clock=clock.now)
             line = Line(other)
-            other.cycle = Cycle(line, line, copy.deepcopy(self.cycle.claims), self.epoch)
+            other.cycle = Cycle(line, line, _copied(self.cycle.claims), self.epoch)
         return other
 
     def turn(self) -> None:
@@ -221,7 +223,14 @@ def _steps(work: Coroutine[Any, Any, Any], count: int) -> Any:
     return None
 
 
-def _copied(memory: Memory) -> Memory:
+def _copied(thing: Thing, **others: object) -> Thing:
+    """A copy with dictionaries of its own, whose values nobody changes, and with some attributes of another world."""
+    other = copy.copy(thing)
+    vars(other).update({name: dict(value) for name, value in vars(thing).items() if isinstance(value, dict)}, **others)
+    return other
+
+
+def _remembered(memory: Memory) -> Memory:
     return replace(
         memory,
         missing_since=dict(memory.missing_since),

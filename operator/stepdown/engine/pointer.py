@@ -13,4 +13,5 @@ def unescape(segment: str) -> str:
 
 def segments(pointer: str) -> list[str]:
     """The names that a pointer steps through."""
-    return [unescape(part) for part in pointer.split("/")[1:]]
+    names = pointer.split("/")[1:]
+    return [unescape(name) for name in names] if "~" in pointer else names
