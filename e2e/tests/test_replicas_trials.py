@@ -7,7 +7,7 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from replicas.overlaps import describe, history
 from replicas.pair import Pair, stopped
 from replicas.trials import Trials, seed, wanted_trials
 
+PROGRESS_SECONDS = 30.0
 PAIRS_MAX = 5
 TRIALS_OF_A_PAIR = 25
 """With fewer trials there are fewer pairs: a process takes two seconds of a processor to start."""
@@ -43,13 +44,14 @@ def test_rows_16_and_17_writes_of_two_leaders_never_overlap_and_everything_comes
     number, chosen = wanted_trials(), seed()
     print(f"SEED={chosen} TRIALS={number}")
     shares = [len(range(place, number, len(pairs))) for place in range(len(pairs))]
+    trials = [Trials(pair.start(), random.Random(chosen + place)) for place, pair in enumerate(pairs)]
     with ThreadPoolExecutor(len(pairs)) as at_once:
-        running = [
-            at_once.submit(Trials(pair.start(), random.Random(chosen + place)).run, share)
-            for place, (pair, share) in enumerate(zip(pairs, shares, strict=True))
-        ]
-        ended = [future.result() for future in running]
-    done: Counter[str] = sum((trials.done for trials in ended), Counter())
+        running = [at_once.submit(each.run, share) for each, share in zip(trials, shares, strict=True)]
+        while wait(running, PROGRESS_SECONDS).not_done:
+            print(f"{sum(each.done.total() for each in trials)} of {number} trials", flush=True)
+        for future in running:
+            future.result()
+    done: Counter[str] = sum((each.done for each in trials), Counter())
     histories = [history(plane.audit_log, pair.namespace) for pair in pairs]
     overlapping = [overlap for each in histories for overlap in each.overlapping()]
     print(dict(done), [(each.leaderships, len(each.writes)) for each in histories])

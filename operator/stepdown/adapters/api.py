@@ -27,9 +27,6 @@ CALL_SECONDS = 5.0
 PAUSES = (0.1, 0.2, 0.4, 0.8)
 """Seconds before each further try of a call that failed. Under 30 % errors a tick of a dozen calls would never end."""
 
-RETRY_AFTER_MAX = 10.0
-"""Most seconds that a busy server is believed when it says for how long to stay away."""
-
 RELOAD_SECONDS = 10.0
 """Least time between two readings of the credentials because the server didn't accept them."""
 
@@ -55,11 +52,7 @@ class NotLeader(Unknown):
 
 
 class Busy(Refused):
-    """Too many requests (429): nothing was done. `retry_after` is the server's wish in seconds, capped."""
-
-    def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(429, message)
-        self.retry_after = retry_after
+    """Too many requests (429): nothing was done. The next turn tries again, however long the server asks to wait."""
 
 
 class Api:
@@ -157,7 +150,7 @@ class Api:
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             raise Failed(f"{method} {path}: {_line(str(error)) or type(error).__name__}") from None
         if not 200 <= answer.status < 300:
-            raise _refusal(answer.status, data, answer.headers.get("Retry-After"))
+            raise _refusal(answer.status, data)
         try:
             found = json.loads(data)
         except ValueError:
@@ -191,7 +184,7 @@ def _is_there(paths: str) -> bool:
     return any(Path(path).expanduser().exists() for path in paths.split(os.pathsep) if path)
 
 
-def _refusal(status: int, data: bytes, retry_after: str | None) -> Exception:
+def _refusal(status: int, data: bytes) -> Exception:
     try:
         found = json.loads(data)
     except ValueError:
@@ -206,8 +199,7 @@ def _refusal(status: int, data: bytes, retry_after: str | None) -> Exception:
     if status >= 500:
         return Failed(f"{status}: {message}")
     if status == 429:
-        wish = float(retry_after) if retry_after is not None and retry_after.isdecimal() else 1.0
-        return Busy(message, min(wish, RETRY_AFTER_MAX))
+        return Busy(status, message)
     return Refused(status, message)
 
 
