@@ -8,6 +8,8 @@ from engine.play import condition, ladder_of, level
 from stepdown.api.quantities import Quantity
 from stepdown.engine.ladder import Ladder, Watch
 
+LOAD = {"name": "load", "query": "load"}
+
 OBJECTIVE = {
     "name": "availability",
     "target": "99.9%",
@@ -87,3 +89,32 @@ def test_a_level_without_a_probe_waits_for_none():
     probed = level("low", condition("load"), recover={"probe": {"http": {"deployment": "shop"}}})
     deeper = level("lower", condition("errors", above="25%"))
     assert [step.probe_name for step in ladder_of(probed, deeper).steps] == ["", "probe:low", "probe:low"]
+
+
+def test_the_threshold_itself_is_not_beyond_it():
+    above, below = of_one(LOAD, above="80%"), of_one(LOAD, below="20%")
+    assert (above.is_beyond(0.8), above.is_beyond(0.81)) == (False, True)
+    assert (below.is_beyond(0.2), below.is_beyond(0.19)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [
+        {"name": "load", "query": "load"},
+        {"name": "load", "query": "vector(1)"},
+        {"name": "load", "pods": {"deployment": "shop"}},
+        {"name": "load", "query": "rate(load[5m])", "whenMissing": "Ignore"},
+    ],
+    ids=["plain", "no series", "pods", "ignored"],
+)
+def test_what_looks_at_now_only_has_no_window(signal):
+    assert ladder_of(level("low", condition("load")), signals=[signal]).window == 0.0
+
+
+def test_a_query_that_is_none_has_no_window():
+    assert ladder_of(level("low", condition("load")), signals=[{"name": "load", "query": "rate(("}]).window == 0.0
+
+
+def test_a_unit_without_a_way_of_its_own_is_shown_as_the_threshold_is_written():
+    watch = of_one({"name": "queue", "query": "queue", "unit": "count"}, above=100)
+    assert watch.text(412.0) == "queue 412>100"

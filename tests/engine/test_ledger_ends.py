@@ -109,7 +109,7 @@ def flag_entry() -> Entry:
 @pytest.mark.parametrize("wanted", [{}, change("off", target=FLAGS, path=FLAG)], ids=["restore", "keep"])
 def test_a_document_that_cant_be_read_is_waited_for_and_its_entry_kept(text, wanted):
     found = settled([flag_entry()], wanted, (FLAGS, obj(FLAGS, data={"flags.json": text})))
-    assert (found.entries, found.writes, found.facts) == ([flag_entry()], {}, [])
+    assert (found.entries, found.writes, found.facts, found.refusals) == ([flag_entry()], {}, [], [])
     assert found.pending == {(FLAGS, FLAG)}
     healed = settled(found.entries, {}, (FLAGS, obj(FLAGS, data={"flags.json": GOOD})))
     assert healed.writes[FLAGS].texts == {FLAG: '"on"'}
@@ -119,7 +119,10 @@ def test_a_change_in_a_document_that_cant_be_read_is_refused():
     found = settled([], change("off", target=FLAGS, path=FLAG), (FLAGS, obj(FLAGS, data={"flags.json": "oops"})))
     ((problem, message, target),) = found.refusals
     assert (problem, target, found.entries) == ("InvalidFlagDocument", FLAGS, [])
-    assert message.startswith("/data/flags.json#/flags/f/defaultVariant of ConfigMap flags: ")
+    assert message == (
+        "/data/flags.json#/flags/f/defaultVariant of ConfigMap flags: Expecting value: line 1 column 1 (char 0);"
+        " it is left untouched, correct it"
+    )
 
 
 def test_a_value_too_long_to_be_kept_is_refused_by_itself():

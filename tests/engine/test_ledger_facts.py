@@ -17,7 +17,7 @@ from engine.test_ledger import (
     settled,
 )
 from stepdown.api.status import Entry, EntryState
-from stepdown.engine.fields import ABSENT
+from stepdown.engine.fields import ABSENT, Target
 from stepdown.engine.ledger import Fact, entry_id, short
 from stepdown.engine.reasons import EventReason
 from stepdown.engine.settlement import Write, entry_target
@@ -138,3 +138,14 @@ def test_replicas_that_were_applied_and_are_back_are_not_waited_for():
     found = settled([entry], {}, (SHOP, obj(SHOP, spec={"replicas": 2})))
     assert found.entries == []
     assert [ended.state for ended in found.retired] == ["Restored"]
+
+
+def test_an_entry_keeps_the_group_and_version_of_its_target():
+    kept = entry_target(Target("HorizontalPodAutoscaler", "shop", "u4"))
+    assert (kept.group, kept.version, kept.kind, kept.name, kept.uid) == (
+        "autoscaling",
+        "v2",
+        "HorizontalPodAutoscaler",
+        "shop",
+        "u4",
+    )

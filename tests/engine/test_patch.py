@@ -95,3 +95,7 @@ def test_a_workload_is_scaled_from_the_replicas_that_it_has_and_other_kinds_are_
     assert scaled == (scale_patch("u1", 3, 4), "scale")
     patched = target_patch(Target("ConfigMap", "flags", "u1"), FLAGS, {"/data/a": '"2"'}, "{}")
     assert patched == (build_patch(FLAGS, {"/data/a": '"2"'}, "{}"), "")
+
+
+def test_what_is_removed_leaves_everything_beside_it() -> None:
+    assert with_texts({"spec": {"a": 1, "b": 2}}, {"/spec/a": None}) == {"spec": {"b": 2}}

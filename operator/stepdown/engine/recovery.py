@@ -9,7 +9,7 @@ when the longest window of the signals has passed, too.
 
 from stepdown.api.durations import format_seconds
 from stepdown.api.status import EngineState, TrialState
-from stepdown.engine.breaches import BLINDED, deepest_breached, value_of
+from stepdown.engine.breaches import BLINDED, deepest_breached
 from stepdown.engine.ladder import Step
 from stepdown.engine.observation import Missing, Observation
 from stepdown.engine.reasons import Reason
@@ -74,7 +74,6 @@ def _obstacle(turn: Turn) -> Obstacle | None:
     missing, breaches = turn.missing(), turn.state.breaches
     unseen = frozenset(key for key, breach in breaches.items() if breach.paused is not None)
     if missing and (step.trial is not None or step.probe is not None):
-        unseen |= {w.key for w in turn.ladder.watches if value_of(w, turn.observations) in BLINDED}
         missing = [(name, kind) for name, kind in missing if kind not in BLINDED]
     if breaches and deepest_breached(turn.ladder, breaches, unseen) >= max(turn.current, 1):
         text = turn.breach_text(turn.current)
@@ -116,7 +115,7 @@ def _up(turn: Turn, step: Step) -> tuple[Decision, EngineState]:
         return turn.move(above, Reason.RECOVERED, text)
     # What is blind says nothing of the level above: its breaches begin anew once there is traffic to see.
     levels = {watch.key: watch.level for watch in turn.ladder.watches}
-    kept = {key: breach for key, breach in turn.state.breaches.items() if levels.get(key, 0) < turn.current}
+    kept = {key: breach for key, breach in turn.state.breaches.items() if levels[key] < turn.current}
     turn.remember(breaches=kept)
     if step.probe is not None:
         text = f"{step.probe.successes} probes answered: up to {turn.name(above)}"
