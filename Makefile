@@ -66,6 +66,7 @@ test: init ## Everything: checks, unit tests, every schedule of faults, end-to-e
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory zoo
+	@PYTHONPATH=e2e $(BIN)/python -m torture.mutants --sample
 	@$(MAKE) --no-print-directory e2e
 	@PYTHONPATH=e2e $(BIN)/python -m reliability end
 
