@@ -148,10 +148,10 @@ BUGS = (
         ("tests/adapters/test_api.py::test_a_failure_of_the_server_leaves_open_whether_the_write_happened",),
     ),
     Bug(
-        "retry-after-without-a-cap",
-        "`Retry-After` is obeyed whatever it says: one answer of a busy server stops an operator for a day.",
-        (Edit(_API, "min(wish, RETRY_AFTER_MAX)", "wish"),),
-        ("tests/adapters/test_api.py::test_a_busy_server_is_believed_for_ten_seconds_at_most",),
+        "busy-server-pressed-on",
+        "What a busy server refuses with 429 is tried again at once, as after a failure: it gets no rest.",
+        (Edit(_API, "if status >= 500:", "if status >= 500 or status == 429:"),),
+        ("tests/adapters/test_api.py::test_a_server_that_is_too_busy_has_done_nothing",),
     ),
     Bug(
         "no-deadline-of-a-call",
