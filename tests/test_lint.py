@@ -122,7 +122,7 @@ def test_a_boolean_key_is_told_with_the_fields_there_are(found) -> None:
     assert found(text) == [
         'policy.yaml:15: on is a boolean to kubectl (YAML 1.1). Put it in quotes, "on"',
         "policy.yaml:15: spec.levels[1].actions[0].flags.on: there is no field on here."
-        " Remove it, or use one of enable, disable, set, in",
+        " Remove it, or use one of enable, disable, set, in, refresh",
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cycle.flag_shop import FlagShop
 from cycle.world import FLAGS, SPEC, World, policy
 from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import KINDS, Target
@@ -278,3 +279,11 @@ def test_long_commands_of_a_subresource_keep_it() -> None:
         "kubectl -n default patch deployments shop --subresource=scale --type=json --patch-file=/dev/stdin <<'STEPDOWN'"
     )
     assert body.endswith("\nSTEPDOWN")
+
+
+def test_pasting_what_is_printed_leaves_no_annotation_on_pods(paste) -> None:
+    shop = FlagShop()
+    shop.step(0.92, "core-only")
+
+    assert paste(shop.sandbox, printed(shop, "shop")) == []
+    assert shop.touched() == {}

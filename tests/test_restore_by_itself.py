@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cycle.flag_shop import NO_RIGHT, FlagShop, failing
 from cycle.world import World
 from stepdown.cli import app
-from stepdown.ports import Refused
+from stepdown.ports import Refused, Unknown
 from test_restore import degraded, restored
 
 
@@ -199,3 +200,40 @@ def test_no_cluster_is_one_line(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"stepdown: no cluster by {tmp_path}/none: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_restoring_takes_our_annotation_off_the_pods_that_were_touched() -> None:
+    shop = FlagShop()
+    shop.step(0.92, "core-only")
+
+    outcome = restored(shop)
+
+    assert (outcome.is_complete, shop.touched()) == (True, {})
+    assert not shop.sandbox.policy("shop").has_finalizer
+
+
+def test_restoring_goes_on_until_the_last_pod_is_written() -> None:
+    shop = FlagShop()
+    shop.step(0.92, "core-only")
+    errors = iter([Unknown("no answer")])
+    failing(shop, lambda: next(errors, None))
+
+    assert restored(shop).left == [
+        "default/shop: pods that carry the annotation stepdown.dev/refresh keep it: the write had no effect yet"
+    ]
+    assert restored(shop).is_complete
+    assert shop.touched() == {}
+
+
+def test_restoring_does_not_wait_for_a_right_on_pods_and_says_so() -> None:
+    shop = FlagShop()
+    shop.step(0.92, "core-only")
+    failing(shop, lambda: NO_RIGHT)
+
+    outcome = restored(shop)
+
+    assert outcome.is_complete
+    assert outcome.done[-1] == (
+        "default/shop: pods that carry the annotation stepdown.dev/refresh keep it until they are replaced, which"
+        f" harms nobody: {NO_RIGHT.message}"
+    )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from stepdown.ports import Object
-from torture.shop import TARGETS
+from torture.shop import READERS, TARGETS
 
 if TYPE_CHECKING:
     from torture.world import World
@@ -46,6 +46,19 @@ def everything_is_as_others_left_it(world: "World") -> Found:
         found, wanted = (_bare(s.stored(*made.place)) for s in (world.server.sandbox, world.server.twin))
         if found != wanted:
             yield f"{about} is {found}, and others left it as {wanted}"
+
+
+def no_pod_carries_a_mark(world: "World") -> Found:
+    """S2: pods that mount the flags carry what they carried at first.
+
+    A policy that was put back from a backup may have lost its finalizer, which says that they are to be looked at.
+    """
+    if world.put_back:
+        return
+    for made in READERS:
+        found = world.server.sandbox.stored("Pod", made["metadata"]["name"])
+        if found is not None and found["metadata"].get("annotations") != made["metadata"]["annotations"]:
+            yield f"pod {made['metadata']['name']} ends with {found['metadata'].get('annotations')}"
 
 
 def every_entry_has_ended(world: "World") -> Found:
@@ -92,6 +105,7 @@ OF_THE_END: tuple[Callable[["World"], Found], ...] = (
     it_comes_to_rest,
     at_rest_nothing_is_written,
     everything_is_as_others_left_it,
+    no_pod_carries_a_mark,
     every_entry_has_ended,
     the_end_is_as_without_faults,
     writes_are_bounded,

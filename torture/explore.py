@@ -121,6 +121,7 @@ def explore(
     verbs: frozenset[str] | None = None,
     processes: int = 1,
     progress: Callable[[Result], None] = lambda _result: None,
+    begin: Callable[[], World] = World,
 ) -> Result:
     """Runs every schedule of up to so many faults (1 or 2), of these kinds and at these calls; the one without first.
 
@@ -131,7 +132,8 @@ def explore(
     chosen = Chosen(kinds, verbs)
     result = Result()
     with _without_collections():
-        _explore(result, chosen, processes, progress, started, stop_at_first=stop_at_first, faults=faults)
+        first = run(begin(), (), keep=True)
+        _explore(result, first, chosen, processes, progress, started, stop_at_first=stop_at_first, faults=faults)
     result.seconds = time.monotonic() - started
     return result
 
@@ -150,6 +152,7 @@ def _without_collections() -> Iterator[None]:
 
 def _explore(
     result: Result,
+    first: Course,
     chosen: Chosen,
     processes: int,
     progress: Callable[[Result], None],
@@ -158,7 +161,6 @@ def _explore(
     stop_at_first: bool,
     faults: int,
 ) -> None:
-    first = run(World(), (), keep=True)
     result.add(first.end)
     singles: list[Schedule] = [(fault,) for fault in _next_faults(first.end.calls, (), chosen)]
     paired = replace(chosen, paired=True)

@@ -4,7 +4,7 @@ Like the real connection it asks the lease right before each write, and takes no
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from stepdown.api.status import PolicyStatus
@@ -78,6 +78,18 @@ class Line:
         result = await self._struck(world.meet("patch", [name]), do, "patch")
         self._process.versions.note(name, result)
         return result
+
+    async def patch_all(
+        self, namespace: str, patches: Mapping[Target, JsonPatch]
+    ) -> Mapping[Target, Refused | Unknown]:
+        """See ports.Cluster."""
+        failed: dict[Target, Refused | Unknown] = {}
+        for target, patch in patches.items():
+            try:
+                await self.patch(namespace, target, patch)
+            except (Refused, Unknown) as error:
+                failed[target] = error
+        return failed
 
     async def load(self, policy: Policy) -> Policy | None:
         """See ports.Journal."""

@@ -15,6 +15,7 @@ from stepdown.engine.fields import KINDS, text_at
 from stepdown.engine.ledger import REAPPLY_MAX
 from stepdown.engine.observation import Missing
 from stepdown.engine.patch import with_texts
+from stepdown.engine.refresh import REFRESH
 from stepdown.ports import Object, Policy
 from torture.server import Stored, Write
 from torture.shop import BUDGET, INTERVAL, REACHED, TARGETS, THRESHOLDS
@@ -277,7 +278,8 @@ def _text(obj: Object, path: str) -> str | None:
 def _plain(obj: Object) -> Object:
     """An object without what the server keeps, and without our mark."""
     metadata = {k: v for k, v in obj["metadata"].items() if k not in ("resourceVersion", "generation", "annotations")}
-    notes = {k: v for k, v in (obj["metadata"].get("annotations") or {}).items() if k != ANNOTATION}
+    marks = (REFRESH,) if obj["kind"] == "Pod" else (ANNOTATION,)
+    notes = {k: v for k, v in (obj["metadata"].get("annotations") or {}).items() if k not in marks}
     return {**obj, "metadata": {**metadata, "annotations": notes}}
 
 

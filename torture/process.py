@@ -191,7 +191,7 @@ class Process:
         if after.deleting and not after.has_finalizer:
             self.watched.pop(watched.key, None)
         self.world.ticked = True
-        if not self.is_blind:
+        if not self.is_blind and self.world.policy is after.raw:  # else it stood still after it had reported
             oracles.judge_report(self.world, after)
 
     def go(self, turn: Turn) -> None:

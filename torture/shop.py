@@ -164,6 +164,22 @@ AROUND: list[Object] = [
 """What the levels lead to."""
 
 
+READERS: list[Object] = [
+    {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "shop"}, "annotations": {"owner": "ann"}},
+        "spec": {
+            "containers": [{"name": "main", "volumeMounts": [{"name": "flags", "mountPath": "/flags"}]}],
+            "volumes": [{"name": "flags", "configMap": {"name": "flags"}}],
+        },
+        "status": {"phase": "Running"},
+    }
+    for name in ("shop-1", "shop-2")
+]
+"""Pods that mount the flags; an episode with them has more calls, so they are there where it is asked for."""
+
+
 def policy(spec: dict[str, Any] | None = None, name: str = POLICY) -> Object:
     """A policy of the shop."""
     return {

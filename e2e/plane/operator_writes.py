@@ -63,6 +63,12 @@ def objects(namespace: str) -> list[Object]:
             "metadata": {**here, "finalizers": ["example.com/kept"]},
             "spec": {"suspend": True, **SPEC},
         },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {**here, "annotations": {"owner": "ann", "stepdown.dev/refresh": '{"shop":"0"}'}},
+            "spec": {"containers": [{"name": "main", "image": "shop"}]},
+        },
         event(namespace, "ours"),
         {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": here, "spec": {}},
         {"apiVersion": "v1", "kind": "Secret", "metadata": here},
@@ -101,6 +107,7 @@ def patch(of: str, *operations: tuple[str, str, Any]) -> Write:
 
 
 SERVICE, CONFIG_MAP, EVENTS = "/api/v1/{ns}/services/shop", "/api/v1/{ns}/configmaps/shop", "/api/v1/{ns}/events"
+POD, TOUCH = "/api/v1/{ns}/pods/shop", "/metadata/annotations/stepdown.dev~1refresh"
 DEPLOYMENT, STATEFUL_SET = "/apis/apps/v1/{ns}/deployments/shop", "/apis/apps/v1/{ns}/statefulsets/shop"
 HPA = "/apis/autoscaling/v2/{ns}/horizontalpodautoscalers/shop"
 HPA_V1 = "/apis/autoscaling/v1/{ns}/horizontalpodautoscalers/shop"
@@ -172,6 +179,17 @@ ABUSES: dict[str, Write] = {
     "a pod made": Write(
         "POST", "/api/v1/{ns}/pods", new("Pod", spec={"containers": [{"name": "main", "image": "evil"}]})
     ),
+    # Pods
+    "another image of a pod": patch(POD, ("replace", "/spec/containers/0/image", "evil")),
+    "another image beside our annotation": patch(
+        POD, ("replace", TOUCH, "{}"), ("replace", "/spec/containers/0/image", "evil")
+    ),
+    "a label of a pod": patch(POD, ("add", "/metadata/labels", {"app": "shop"})),
+    "somebody's annotation of a pod": patch(POD, ("replace", "/metadata/annotations/owner", "bob")),
+    "a mark on a pod": patch(POD, ("add", "/metadata/annotations/stepdown.dev~1ledger", "{}")),
+    "the status of a pod": patch(POD + "/status", ("add", "/status/podIP", "10.9.9.9")),
+    "a pod evicted": Write("POST", POD + "/eviction", {**new("Eviction", "policy/v1"), "metadata": {"name": "shop"}}),
+    "a pod deleted": Write("DELETE", POD),
     # Autoscalers
     "bounds of another workload": patch(HPA, ("replace", "/spec/scaleTargetRef/name", "other")),
     "another metric": patch(HPA, ("add", "/spec/behavior", {"scaleDown": {"selectPolicy": "Disabled"}})),
@@ -233,6 +251,8 @@ NEEDED: dict[str, Write] = {
     "a mark alone": patch(CONFIG_MAP, ("replace", NOTE, mark("/data/password.txt"))),
     "replicas by /scale": patch(DEPLOYMENT + "/scale", ("add", "/spec/replicas", 3)),
     "replicas of a StatefulSet by /scale": patch(STATEFUL_SET + "/scale", ("add", "/spec/replicas", 3)),
+    "a pod touched": patch(POD, ("replace", TOUCH, '{"shop":"1"}')),
+    "a pod's touch taken back": patch(POD, ("remove", TOUCH, None)),
     "a marked bound": patch(HPA, ("replace", "/spec/minReplicas", 3)),
     "a marked pause": patch(
         SCALED_OBJECT,

@@ -26,6 +26,7 @@ STATEFUL: Right = ("patch", "apps", "statefulsets/scale")
 HPA: Right = ("patch", "autoscaling", "horizontalpodautoscalers")
 KEDA: Right = ("patch", "keda.sh", "scaledobjects")
 FLAGS: Right = ("patch", "", "configmaps")
+TOUCH: Right = ("patch", "", "pods")
 ROUTE: Right = ("patch", "", "services")
 PODS: Right = ("list", "", "pods")
 PROXY: Right = ("get", "", "pods/proxy")
@@ -37,14 +38,16 @@ USERS: dict[str, list[Right]] = {
     "scaler-not-of-keda": [SCALE, HPA],
     "owner-of-autoscalers": OWNERS,
     "stateful-scaler": [STATEFUL, *OWNERS],
-    "flagger": [FLAGS],
+    "flagger": [FLAGS, TOUCH, PODS],
+    "flagger-not-of-pods": [FLAGS, PODS],
+    "flagger-not-of-lists": [FLAGS, TOUCH],
     "flag-reader": [("get", "", "configmaps"), ("list", "", "configmaps")],
     "flag-replacer": [("update", "", "configmaps")],
     "router": [ROUTE],
     "watcher": [PODS],
     "prober": [PODS, PROXY],
     "prober-not-of-lists": [PROXY],
-    "all-but-routes": [SCALE, STATEFUL, *OWNERS, FLAGS, PODS, PROXY],
+    "all-but-routes": [SCALE, STATEFUL, *OWNERS, FLAGS, TOUCH, PODS, PROXY],
     "nothing-more": [],
 }
 """What users may do in the namespace besides writing policies, by Roles of their own."""
@@ -59,7 +62,7 @@ LEVELS: dict[str, Object] = {
     "named": {"actions": [{"scale": {"deployment": "other", "by": "50%"}}]},
     "stateful": {"actions": [{"scale": {"statefulSet": "other", "to": 0}}]},
     "flags": {"actions": [{"flags": {"enable": ["calm"], "in": {"flagd": {"configMap": "flags"}}}}]},
-    "keys": {"actions": [{"flags": {"set": {"mode": "calm"}, "in": {"configMap": {"name": "settings"}}}}]},
+    "keys": {"actions": [{"flags": {"set": {"a": "x"}, "in": {"configMap": {"name": "settings"}}, "refresh": "None"}}]},
     "route": {"actions": [{"route": {"to": {"deployment": "static"}}}], "recover": {"trial": {"after": "5m"}}},
     "pods": {"enter": {"any": [{"signal": "ready", "below": "50%"}]}},
     "probe": {"recover": {"probe": {"http": {"deployment": "shop", "path": "/"}, "successes": 3}}},
@@ -77,7 +80,9 @@ scaler-not-of-hpas    yes    no     no     no        no     no    no     no    n
 scaler-not-of-keda    yes    no     no     no        no     no    no     no    no
 owner-of-autoscalers  yes    no     no     no        no     no    no     no    no
 stateful-scaler       yes    no     no     yes       no     no    no     no    no
-flagger               yes    no     no     no        yes    yes   no     no    no
+flagger               yes    no     no     no        yes    yes   no     yes   no
+flagger-not-of-pods   yes    no     no     no        no     yes   no     yes   no
+flagger-not-of-lists  yes    no     no     no        no     yes   no     no    no
 flag-reader           yes    no     no     no        no     no    no     no    no
 flag-replacer         yes    no     no     no        no     no    no     no    no
 router                yes    no     no     no        no     no    yes    no    no
@@ -94,7 +99,7 @@ NEEDS: dict[str, list[Right]] = {
     "scale": [SCALE, *OWNERS],
     "named": [SCALE, *OWNERS],
     "stateful": [STATEFUL, *OWNERS],
-    "flags": [FLAGS],
+    "flags": [FLAGS, TOUCH, PODS],
     "keys": [FLAGS],
     "route": [ROUTE],
     "pods": [PODS],

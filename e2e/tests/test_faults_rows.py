@@ -6,6 +6,7 @@ Each scene has a world of its own, and all are played side by side; the tests lo
 import copy
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from faults.plan import Meanwhile, Refuse
 from faults.scenes import Player, Scene, play_scenes
 from faults.stage import FaultStage
 from faults.world import NAME
+from plane.api import ApiError
 from plane.ladders import BREACHED
 from plane.processes import wait_for
 from plane.shop import POLICY
@@ -93,22 +95,58 @@ def no_room_for_status(player: Player) -> None:
     player.end()
 
 
-def an_immutable_flag(player: Player) -> None:
-    player.edit("ConfigMap", "flags", {"immutable": True})()
-    player.episode.begin()
-    player.world.load(BREACHED)
-    ready = player.wait_ready_is("False")
-    tries = len(player.sent("configmaps"))
-    time.sleep(PATIENCE_SECONDS)
-    player.scene.seen = {
-        "ready": ready,
-        "level": player.stored()["status"]["level"],
-        "tries": len(player.sent("configmaps")) - tries,
-        "values": values_of(player.episode.log),
-    }
-    player.episode.to("full")
-    player.before["ConfigMap/flags"]["immutable"] = True
+def a_flag_that_admission_refuses(player: Player) -> None:
+    with frozen_flags(player):
+        player.episode.begin()
+        player.world.load(BREACHED)
+        ready = player.wait_ready_is("False")
+        tries = len(player.sent("configmaps"))
+        time.sleep(PATIENCE_SECONDS)
+        player.scene.seen = {
+            "ready": ready,
+            "level": player.stored()["status"]["level"],
+            "tries": len(player.sent("configmaps")) - tries,
+            "values": values_of(player.episode.log),
+        }
+        player.episode.to("full")
     player.end()
+
+
+@contextmanager
+def frozen_flags(player: Player) -> Iterator[None]:
+    """A rule of the cluster's administrator: no ConfigMap of this world may be changed."""
+    api, namespace, group = player.world.api, player.world.namespace, "admissionregistration.k8s.io/v1"
+    name = f"frozen-{namespace}"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["configmaps"]}
+    here = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    specs = {
+        "ValidatingAdmissionPolicy": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": "flags are frozen"}],
+        },
+        "ValidatingAdmissionPolicyBinding": {
+            "policyName": name,
+            "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": here},
+        },
+    }
+    for kind, spec in specs.items():
+        api.create({"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec})
+
+    def is_frozen() -> bool:
+        path, body = api.path("ConfigMap", "flags", namespace), {"metadata": {"labels": {"frozen": "no"}}}
+        try:
+            api.call("PATCH", path, body, "application/merge-patch+json", dryRun="All")
+        except ApiError:
+            return True
+        return False
+
+    try:
+        wait_for("flags are frozen", is_frozen)
+        yield
+    finally:
+        for kind in specs:
+            api.delete(kind, name)
 
 
 def a_ledger_from_a_backup(player: Player) -> None:
@@ -139,7 +177,7 @@ SCENES = (
     too_many_requests,
     a_right_taken_away,
     no_room_for_status,
-    an_immutable_flag,
+    a_flag_that_admission_refuses,
     a_ledger_from_a_backup,
 )
 
@@ -204,11 +242,11 @@ def test_row_11_a_ledger_older_than_its_target_is_contested_and_the_target_is_le
 
 @pytest.mark.row(12)
 def test_row_12_what_the_server_refuses_is_told_and_the_other_actions_go_on(scenes: dict[str, Scene]) -> None:
-    scene = scenes["an_immutable_flag"]
+    scene = scenes["a_flag_that_admission_refuses"]
 
     assert scene.wrong == []
     assert scene.seen["ready"]["reason"] == "ActionRejected"
-    assert "immutable" in scene.seen["ready"]["message"]
+    assert "flags are frozen" in scene.seen["ready"]["message"]
     assert scene.seen["level"] == "full"
     assert scene.seen["values"] == {"services/shop": ["shop-static"], "deployments/scale/workers": [4]}
     assert scene.seen["tries"] <= PATIENCE_SECONDS + 2

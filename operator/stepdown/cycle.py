@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from stepdown.actions import references
 from stepdown.actions.planning import Plan
+from stepdown.api.policy import PolicySpec
 from stepdown.api.status import EngineState, PolicyStatus
 from stepdown.engine.decide import NO_LEVELS, after_gap, decide, initial_state
 from stepdown.engine.fields import Ref
@@ -24,7 +25,8 @@ from stepdown.engine.report import Report, render, with_transition
 from stepdown.mass_guard import MassGuard, held_back, override_of
 from stepdown.news import News
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
-from stepdown.prepared import Claims, Memory, Prepared, Problems
+from stepdown.prepared import NO_TOUCHES, Claims, Memory, Prepared, Problems
+from stepdown.refresher import Refresher
 from stepdown.tick import Tick, report_of, report_of_nothing
 from stepdown.writer import Objects, Writer, problem_of, read_targets
 
@@ -73,7 +75,7 @@ class Cycle:
         if prepared is None or not prepared.spec.suspend:
             policy, status = await self._claimed(policy, status, memory)
         if prepared is None:
-            return await self._report_broken(policy, status, now, problems)
+            return await self._store(policy, status, report_of_nothing(policy, status, now, problems), memory, None)
         return await self._evaluate(policy, status, prepared, observations, memory, now)
 
     async def _evaluate(
@@ -89,6 +91,8 @@ class Cycle:
         if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * prepared.spec.interval + 5:
             before = after_gap(before, now)
         memory.looked_at = now
+        if not policy.has_finalizer:
+            memory.touched = NO_TOUCHES
         decision, state = decide(prepared.ladder, before, observations, now)
         tick = Tick(policy, status, prepared, memory, now, decision, state)
         if decision.level or decision.is_transition or status.ledger or _verification_due(policy, memory, now):
@@ -96,14 +100,16 @@ class Cycle:
                 await self._plan(tick, before)
             except Refused as error:
                 text = f"{error.message}; nothing is changed until then"
-                return await self._report_broken(policy, status, now, ((problem_of(error), text),))
+                report = report_of_nothing(policy, status, now, ((problem_of(error), text),))
+                return await self._store(policy, status, report, memory, prepared.spec)
         if tick.decision.is_transition:
             tick.status = with_transition(tick.status, tick.decision, tick.left, tick.entered, now)
         if tick.decision.reason is not Reason.MASS_DEGRADATION:
             self.guard.let_go(label(policy))
         if not tick.is_suspended:
             await self._apply(tick)
-        stored = await self._store(tick.policy, tick.status, report_of(tick))
+        await self._refresher.look(policy, prepared.spec, memory, now)
+        stored = await self._store(tick.policy, tick.status, report_of(tick), memory, prepared.spec)
         self.guard.note(label(policy), tick.status, prepared)
         return stored
 
@@ -164,7 +170,10 @@ class Cycle:
         news.written(done, decision, tick.objects)
         tick.contested = news.found(done.facts, tick.objects)
 
-    async def _store(self, policy: Policy, status: PolicyStatus, report: Report) -> Policy:
+    async def _store(
+        self, policy: Policy, status: PolicyStatus, report: Report, memory: Memory, spec: PolicySpec | None
+    ) -> Policy:
+        """Says what is true; where nothing could be decided everything applied stays. Then pods are told of flags."""
         before = status_of(policy) or PolicyStatus()
         after = render(status, report)
         if after != before:
@@ -174,14 +183,12 @@ class Cycle:
         if report.decision is not None and report.decision.is_transition:
             news.moved(report.decision, observing=report.observing)
         news.changed(before, after)
-        if policy.has_finalizer and not after.ledger:
-            policy = await self.journal.set_finalizer(policy, present=False)
-            news.restored()
+        if policy.has_finalizer:
+            no_pod_waits = await self._refresher.keep(policy, spec, after.ledger, memory)
+            if no_pod_waits and not after.ledger:
+                policy = await self.journal.set_finalizer(policy, present=False)
+                news.restored()
         return policy
-
-    async def _report_broken(self, policy: Policy, status: PolicyStatus, now: float, problems: Problems) -> Policy:
-        """Nothing can be decided: said in the status, and everything applied stays."""
-        return await self._store(policy, status, report_of_nothing(policy, status, now, problems))
 
     async def _finish(self, policy: Policy, status: PolicyStatus | None, memory: Memory, now: float) -> Policy:
         """A deleted policy: everything back, then the finalizer goes; by a deadline it goes anyway.
@@ -206,7 +213,8 @@ class Cycle:
                     raise
                 obstacle = str(error)
             news = News(self.journal, policy)
-            if status is not None and not status.ledger:
+            no_pod_waits = status is not None and await self._refresher.keep(policy, None, status.ledger, memory)
+            if status is not None and not status.ledger and (no_pod_waits or is_late):
                 news.restored()
             elif is_late:
                 news.gave_up(status.ledger if status is not None else [], objects, obstacle)
@@ -249,6 +257,10 @@ class Cycle:
             policy, status = await self._writer.claim(policy, status, objects, self.epoch)
         memory.is_claiming = False
         return policy, status
+
+    @property
+    def _refresher(self) -> Refresher:
+        return Refresher(self.cluster)
 
     @property
     def _writer(self) -> Writer:

@@ -119,7 +119,7 @@ class Observer(Protocol):
 class Cluster(Protocol):
     """Knows how to read and patch objects of one namespace.
 
-    Both raise Refused, Conflict or Unknown; nothing else is expected.
+    What is raised is Refused, Conflict or Unknown; nothing else is expected.
     """
 
     async def read(self, namespace: str, refs: Collection[Ref]) -> Snapshot:
@@ -127,6 +127,11 @@ class Cluster(Protocol):
 
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """Applies a JSON patch, with its tests, to the object or to its `scale` subresource; gives the result."""
+
+    async def patch_all(
+        self, namespace: str, patches: Mapping[Target, JsonPatch]
+    ) -> Mapping[Target, "Refused | Unknown"]:
+        """Applies patches side by side, for some seconds at most; gives those that had no success. Raises nothing."""
 
 
 class Journal(Protocol):

@@ -54,11 +54,24 @@ class Prepared:
         return intervals
 
 
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """What pods were told of: fields held in ConfigMaps (name, path, applied, state), and those that were wanted."""
+
+    held: frozenset[tuple[str, str, str | None, str]]
+    wanted: frozenset[str]
+
+
+NO_TOUCHES = Touches(frozenset(), frozenset())
+"""Of a policy without our finalizer: no pod carries our annotation for it."""
+
+
 @dataclass(slots=True)
 class Memory:
     """What may be forgotten on a restart: when we last looked, since when data is missing, what was wrong.
 
-    `issues` and `rejected` are (problem, sentence, place of the level).
+    `issues` and `rejected` are (problem, sentence, place of the level). `touched` is None where it isn't known what
+    pods carry; `delays` say whose pods see flags late, as of a generation and a time, `untouchable` what was refused.
     """
 
     looked_at: float | None = None
@@ -70,6 +83,10 @@ class Memory:
     issues: list[tuple[Problem, str, int]] = field(default_factory=list)
     rejected: list[tuple[Problem, str, int]] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+    touched: Touches | None = None
+    untouchable: str = ""
+    delays: tuple[str, ...] = ()
+    delays_of: tuple[int, float] = (-1, float("-inf"))
 
 
 class Claims:

@@ -15,6 +15,7 @@ from stepdown.engine.reasons import Reason
 from stepdown.engine.report import Report
 from stepdown.ports import Policy
 from stepdown.prepared import Memory, Prepared, Problems
+from stepdown.refresher import refusal_in_words
 from stepdown.writer import Objects
 
 BUDGET_LEAST = -9.99
@@ -93,6 +94,7 @@ def report_of(tick: Tick) -> Report:
         objectives=frozenset(objective.name for objective in tick.prepared.spec.objectives),
         severity=str(tick.prepared.spec.levels[reached].severity or ""),
         expired_override=_expired_override(tick),
+        delays=_delays(memory),
     )
 
 
@@ -159,6 +161,11 @@ def _budgets(tick: Tick) -> dict[str, float]:
             share = 1 - seen.value / (1 - objective.target)
             left[objective.name] = max(BUDGET_LEAST, min(1.0, share))
     return left
+
+
+def _delays(memory: Memory) -> list[str]:
+    untouchable = [refusal_in_words(memory.untouchable)] if memory.untouchable else []
+    return list(dict.fromkeys([*memory.delays, *untouchable]))
 
 
 def _expired_override(tick: Tick) -> str:

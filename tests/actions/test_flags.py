@@ -159,3 +159,12 @@ def test_a_plain_key_that_is_not_there_is_named_and_not_made():
         "FlagNotFound",
         "flags: ConfigMap settings has no key reviews; add it or correct the flag's name",
     )
+
+
+def test_the_flags_of_an_immutable_config_map_are_not_tried():
+    settings = obj("ConfigMap", "settings", data={"reviews": "true"}, immutable=True)
+
+    assert problem(flags(settings, {"configMap": {"name": "settings"}}, disable=["reviews"])) == (
+        "ActionUnsupported",
+        "flags: ConfigMap settings is immutable, so its flags can't change; make it anew without that",
+    )

@@ -61,6 +61,7 @@ def test_the_author_is_asked_for_each_kind_of_thing_that_the_operator_would_chan
         "patch horizontalpodautoscalers.autoscaling",
         "patch scaledobjects.keda.sh",
         "patch configmaps",
+        "patch pods",
         "patch services",
         "list pods",
         "get pods --subresource=proxy",
@@ -68,11 +69,12 @@ def test_the_author_is_asked_for_each_kind_of_thing_that_the_operator_would_chan
 
 
 def test_only_what_scaling_may_change_instead_follows_the_features(render):
-    off = dict.fromkeys(("scale", "flags", "route", "hpa", "keda", "probes"), False)
+    off = dict.fromkeys(("scale", "flags", "refreshPods", "route", "hpa", "keda", "probes"), False)
     assert asked(render({"features": off})) == [
         "patch deployments.apps --subresource=scale",
         "patch statefulsets.apps --subresource=scale",
         "patch configmaps",
+        "patch pods",
         "patch services",
         "list pods",
         "get pods --subresource=proxy",

@@ -17,6 +17,7 @@ OWN_NAMESPACE = {
 }
 WORKLOADS = {"apps/deployments": "get", "apps/statefulsets": "get"}
 PODS = {"pods": "list"}
+TOUCHED_PODS = {"pods": "list patch"}
 SCALE = {
     **WORKLOADS,
     "apps/deployments/scale": "patch",
@@ -29,9 +30,9 @@ DEFAULT_FEATURES = {
     "autoscaling/horizontalpodautoscalers": "get list patch",
     "configmaps": "get patch",
     "services": "get patch",
-    **PODS,
+    **TOUCHED_PODS,
 }
-FEATURES = ("scale", "flags", "route", "hpa", "keda", "probes")
+FEATURES = ("scale", "flags", "refreshPods", "route", "hpa", "keda", "probes")
 
 
 def only(*features):
@@ -134,6 +135,8 @@ def test_with_watch_others_off_no_right_on_policies_reaches_further_than_the_lis
         (["scale", "keda"], {**SCALE, "keda.sh/scaledobjects": "get list patch"}),
         (["hpa", "keda"], {}),
         (["flags"], {"configmaps": "get patch"}),
+        (["flags", "refreshPods"], {"configmaps": "get patch", **TOUCHED_PODS}),
+        (["refreshPods", "probes"], {**WORKLOADS, **PODS}),
         (["route"], {**WORKLOADS, **PODS, "services": "get patch"}),
         (["probes"], {**WORKLOADS, **PODS}),
     ],

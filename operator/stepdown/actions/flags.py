@@ -16,17 +16,22 @@ from stepdown.engine.reasons import Problem
 
 def references(action: FlagsAction) -> list[Ref]:
     """The ConfigMap."""
-    return [Ref("ConfigMap", _config_map(action))]
+    return [Ref("ConfigMap", config_map_of(action))]
 
 
 def translate(action: FlagsAction, place: int, view: View) -> Translation:
     """The changes of every flag; one that can't be changed is an issue and the others still are."""
-    name = _config_map(action)
+    name = config_map_of(action)
     obj = view.get("ConfigMap", name)
     if obj is None:
         return issue(
             Problem.TARGET_NOT_FOUND,
             f"flags: ConfigMap {name} isn't there; create it or correct the action's name",
+        )
+    if obj.get("immutable"):
+        return issue(
+            Problem.ACTION_UNSUPPORTED,
+            f"flags: ConfigMap {name} is immutable, so its flags can't change; make it anew without that",
         )
     target = target_of("ConfigMap", obj)
     data = obj.get("data") or {}
@@ -35,7 +40,8 @@ def translate(action: FlagsAction, place: int, view: View) -> Translation:
     return _flagd(action, place, target, data)
 
 
-def _config_map(action: FlagsAction) -> str:
+def config_map_of(action: FlagsAction) -> str:
+    """The name of the ConfigMap that holds the flags."""
     if action.in_.flagd is not None:
         return action.in_.flagd.config_map
     assert action.in_.config_map is not None

@@ -5,16 +5,23 @@ list HorizontalPodAutoscalers must not conclude that there are none, and then fi
 """
 
 import asyncio
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Mapping
 
 from stepdown.adapters.api import Api
 from stepdown.adapters.denials import Denials
 from stepdown.adapters.paths import object_path, resource_of
 from stepdown.adapters.versions import Versions
 from stepdown.engine.fields import Ref, Target
-from stepdown.ports import Conflict, JsonPatch, Object, Refused, Snapshot
+from stepdown.ports import Conflict, JsonPatch, Object, Refused, Snapshot, Unknown
 
 READS_AT_ONCE = 8
+
+PATCHES_AT_ONCE = 16
+"""Of `patch_all`: half of the connections, so that the other policies' calls find one."""
+
+PATCH_ALL_SECONDS = 8.0
+"""Longest time for all patches of `patch_all`; a tick has thirty seconds."""
 
 
 class KubernetesCluster:
@@ -70,6 +77,33 @@ class KubernetesCluster:
         self._denials.granted("patch", path)
         self._versions.note(object_path(namespace, target.kind, target.name), result)
         return result
+
+    async def patch_all(
+        self, namespace: str, patches: Mapping[Target, JsonPatch]
+    ) -> Mapping[Target, Refused | Unknown]:
+        """See ports.Cluster. Where a right is missing, the others aren't asked for."""
+        failed: dict[Target, Refused | Unknown] = {target: Unknown("no time was left") for target in patches}
+        slots = asyncio.Semaphore(PATCHES_AT_ONCE)
+        denied: list[Refused] = []
+
+        async def send(target: Target, patch: JsonPatch) -> None:
+            async with slots:
+                if denied:
+                    failed[target] = denied[0]
+                    return
+                try:
+                    await self.patch(namespace, target, patch)
+                except (Refused, Unknown) as error:
+                    failed[target] = error
+                    if isinstance(error, Refused) and error.lacks_right:
+                        denied.append(error)
+                else:
+                    del failed[target]
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATCH_ALL_SECONDS):
+                await asyncio.gather(*(send(target, patch) for target, patch in patches.items()))
+        return failed
 
 
 def _named(error: Refused, verb: str, path: str, name: str | None) -> Refused:

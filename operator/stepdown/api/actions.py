@@ -108,6 +108,13 @@ class FlagStore(Model):
     rules = (exactly_one("flagd", "configMap", what="in"),)
 
 
+class Refresh(StrEnum):
+    """What makes a change of flags known sooner."""
+
+    PODS = "Pods"
+    NONE = "None"
+
+
 class FlagsAction(Model):
     """Feature flags switched on, off or to a variant."""
 
@@ -126,6 +133,11 @@ class FlagsAction(Model):
     )
     in_: FlagStore = Field(
         alias="in", description="Where the flags live. Example: {flagd: {configMap: checkout-flags}}"
+    )
+    refresh: Refresh = Field(
+        Refresh.PODS,
+        description="Pods touches the pods that mount the ConfigMap, which see the change within a second; with None"
+        " it takes them about a minute. Example: Pods",
     )
 
     rules = (

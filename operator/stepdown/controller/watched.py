@@ -134,7 +134,7 @@ class Watched:
         self.troubles = min(self.troubles + 1, DOUBLINGS_MAX) if troubled else 0
         state = status.get("state") or {}
         pending = any(not b.get("firing") for b in (state.get("breaches") or {}).values()) or "deeperSince" in state
-        if pending or "healthySince" in state or status.get("ledger"):
+        if pending or "healthySince" in state or status.get("ledger") or self.policy.has_finalizer:
             interval = min(interval, PENDING_INTERVAL)
         elif troubled:
             interval = min(interval, TROUBLE_SECONDS, PENDING_INTERVAL * 2.0 ** (self.troubles - 1))

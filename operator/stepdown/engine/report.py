@@ -35,7 +35,8 @@ WHY_MAX = 48
 class Report:
     """What is true of a policy after a tick; names are level names.
 
-    `severity` is that of the level reached, `expired_override` the level of an override whose time is over.
+    `severity` is that of the level reached, `expired_override` the level of an override whose time is over. `delays`
+    are sentences on what takes effect later than it could.
     """
 
     generation: int
@@ -56,6 +57,7 @@ class Report:
     """The names of all objectives; None where they can't be told, and what is known is kept."""
     severity: str = ""
     expired_override: str = ""
+    delays: Sequence[str] = ()
 
 
 def render(before: PolicyStatus, report: Report) -> PolicyStatus:
@@ -161,7 +163,7 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
             "Ready",
             problem is None,
             problem[0] if problem else "Watching",
-            problem[1] + others if problem else "doing its job",
+            problem[1] + others if problem else "; ".join(["doing its job", *report.delays]),
         ),
         (
             "Reconciling",

@@ -12,10 +12,12 @@ from stepdown.cycle import label, status_of
 from stepdown.engine.decide import Decision
 from stepdown.engine.ledger import Fact, Moment
 from stepdown.engine.reasons import EventReason, Problem, Reason
+from stepdown.engine.refresh import REFRESH
 from stepdown.engine.report import Report, render, with_transition
 from stepdown.engine.turn import TRANSITIONS_MAX
 from stepdown.engine.undo import undo
 from stepdown.ports import Cluster, Journal, Policy
+from stepdown.refresher import Refresher
 from stepdown.writer import Writer, Written, read_targets
 
 
@@ -89,9 +91,19 @@ class Restorer:
             status = _at_full_service(outcome.policy, status, self._occasion, now)
         if status != status_of(outcome.policy):
             outcome.policy = await self.journal.store(outcome.policy, status)
-        if not status.ledger and outcome.policy.has_finalizer:
+        if not status.ledger and outcome.policy.has_finalizer and await self._forget_touches(outcome):
             outcome.policy = await self.journal.set_finalizer(outcome.policy, present=False)
         return outcome
+
+    async def _forget_touches(self, outcome: Outcome) -> bool:
+        """Takes our annotation off pods; whether nothing is left to be tried again."""
+        done = await Refresher(self.cluster).refresh(outcome.policy.namespace)
+        about = f"{label(outcome.policy)}: pods that carry the annotation {REFRESH} keep it"
+        if not done.complete:
+            outcome.left.append(f"{about}: {done.refusal or 'the write had no effect yet'}")
+        elif done.refusal:
+            outcome.done.append(f"{about} until they are replaced, which harms nobody: {done.refusal}")
+        return done.complete
 
     @property
     def _occasion(self) -> Occasion:

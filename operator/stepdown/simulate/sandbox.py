@@ -9,7 +9,7 @@ itself, and costs nothing; whoever reads must not write into it. `get` gives a c
 """
 
 import copy
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ import jsonpatch
 
 from stepdown.api.status import PolicyStatus
 from stepdown.engine.fields import Ref, Target
-from stepdown.ports import FINALIZER, Conflict, Event, JsonPatch, Object, Policy, Refused, Snapshot
+from stepdown.ports import FINALIZER, Conflict, Event, JsonPatch, Object, Policy, Refused, Snapshot, Unknown
 
 
 class Sandbox:
@@ -111,6 +111,18 @@ class Sandbox:
             result = self._put(_patched(obj, patch))
         self.on_call("after", what)
         return result
+
+    async def patch_all(
+        self, namespace: str, patches: Mapping[Target, JsonPatch]
+    ) -> Mapping[Target, Refused | Unknown]:
+        """See ports.Cluster."""
+        failed: dict[Target, Refused | Unknown] = {}
+        for target, patch in patches.items():
+            try:
+                await self.patch(namespace, target, patch)
+            except (Refused, Unknown) as error:
+                failed[target] = error
+        return failed
 
     async def load(self, policy: Policy) -> Policy | None:
         """See ports.Journal."""

@@ -27,8 +27,8 @@ BUGS = (
         (
             Edit(
                 _CYCLE,
-                "            if status is not None and not status.ledger:\n                news.restored()\n",
-                "            if status is not None:\n                news.restored()\n",
+                "            if status is not None and not status.ledger and (no_pod_waits or is_late):\n",
+                "            if status is not None:\n",
             ),
         ),
         (
