@@ -27,7 +27,7 @@ def test_an_example_lints_clean(file: Path) -> None:
     assert [str(finding) for finding in lint([str(file)]) if not finding.note] == []
 
 
-@pytest.mark.parametrize("name", ["smallest.yaml", "four-levels.yaml"])
+@pytest.mark.parametrize("name", ["smallest.yaml", "four-levels.yaml", "circuit.yaml"])
 def test_everything_that_a_policy_acts_on_is_in_the_workloads(name: str) -> None:
     (policy,) = objects(name)
     spec = parse_policy(policy)
@@ -42,7 +42,7 @@ def test_everything_that_a_policy_acts_on_is_in_the_workloads(name: str) -> None
             assert action.route.to.deployment in deployments
         if action.flags is not None and action.flags.in_.flagd is not None:
             (text,) = documents[action.flags.in_.flagd.config_map]["data"].values()
-            assert {*action.flags.enable, *action.flags.disable} <= set(json.loads(text)["flags"])
+            assert {*action.flags.enable, *action.flags.disable, *action.flags.set} <= set(json.loads(text)["flags"])
 
 
 def test_services_and_deployments_select_their_own_pods() -> None:
@@ -68,4 +68,4 @@ def test_one_flag_of_the_checkout_has_a_targeting_rule() -> None:
     flags = json.loads(named("ConfigMap")["checkout-flags"]["data"]["flags.json"])["flags"]
 
     assert [name for name, flag in flags.items() if "targeting" in flag] == ["reviews"]
-    assert list(flags) == ["recommendations", "reviews", "read-only"]
+    assert list(flags) == ["recommendations", "reviews", "read-only", "recommendations-source"]
