@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from torture.zoo.bug import Edit, edited
+from torture.zoo.bugs import admission
 from torture.zoo.catalogue import BUGS, SECTIONS
+from torture.zoo.planting import CHART, plant_chart
 from torture.zoo.running import ROOT, judge
 
 BUG = next(iter(BUGS.values()))
@@ -15,13 +17,20 @@ CHECK = "tests/test_x.py::test_it"
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_bug_still_fits_into_the_product_and_changes_it(name):
-    for module in {edit.module for edit in BUGS[name].edits}:
+    for module in {edit.module for edit in BUGS[name].edits if not edit.is_in_the_chart}:
         spec = find_spec(module)
         assert spec is not None
         assert spec.origin is not None
         source = Path(spec.origin).read_text()
         planted = edited(source, BUGS[name].edits, module)
         assert ast.dump(ast.parse(planted)) != ast.dump(ast.parse(source))
+
+
+@pytest.mark.parametrize("name", [bug.name for bug in admission.BUGS])
+def test_a_bug_of_the_chart_changes_each_file_that_it_names(name, tmp_path):
+    plant_chart(BUGS[name], tmp_path / "chart")
+    for edit in BUGS[name].edits:
+        assert (tmp_path / "chart" / edit.module).read_text() != (CHART / edit.module).read_text()
 
 
 def test_every_bug_has_a_name_of_its_own_and_tests_that_exist():

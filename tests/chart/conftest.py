@@ -15,7 +15,8 @@ import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm" / "stepdown"
+CHART = Path(os.environ.get("CHART") or ROOT / "helm" / "stepdown")
+"""The chart, or one with a bug planted in it (torture/zoo)."""
 
 Values = dict[str, Any]
 Helm = Callable[..., subprocess.CompletedProcess[str]]

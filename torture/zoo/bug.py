@@ -5,14 +5,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Edit:
-    """A piece of a module's source and what the bug has in its place.
+    """A piece of a module's source, or of a file of the chart, and what the bug has in its place.
 
+    `module` is its name, or the file's path within the chart: `templates/author-check.yaml`.
     The piece must be there exactly once: when the product moves on, the plant fails loudly instead of doing nothing.
     """
 
     module: str
     before: str
     after: str
+
+    @property
+    def is_in_the_chart(self) -> bool:
+        """Whether it is a file of the chart."""
+        return "/" in self.module
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Every bug of the zoo, by name."""
 
 from torture.zoo.bug import Bug
-from torture.zoo.bugs import ladder, leadership, ledger, life, patches, prometheus, readings, rights, targets
+from torture.zoo.bugs import admission, ladder, leadership, ledger, life, patches, prometheus, readings, rights, targets
 
 SECTIONS: dict[str, tuple[Bug, ...]] = {
     "The ledger": ledger.BUGS,
@@ -12,6 +12,7 @@ SECTIONS: dict[str, tuple[Bug, ...]] = {
     "The ladder": ladder.BUGS,
     "Targets": targets.BUGS,
     "Rights": rights.BUGS,
+    "Admission, by the chart": admission.BUGS,
     "Policies and their end": life.BUGS,
 }
 

@@ -12,7 +12,8 @@ HEAD = """\
 Bugs that operators really had: others, those that tools beside this one were measured to have, and those that were
 made and found while building it. `make zoo` plants each in the product, in the process of the tests only, and fails
 when a test that is named here does not turn red, or is not green without the bug. So the table also says which
-tests are red when a guard is removed: a `test` operation, the epoch claim, the check for finite numbers.
+tests are red when a guard is removed: a `test` operation, the epoch claim, the check for finite numbers, the check
+of what an author may do.
 
 `python -m torture.zoo run NAME` (with `PYTHONPATH=e2e`) plants one.
 """

@@ -1,11 +1,14 @@
 """For pytest: `--plant NAME` runs tests with a bug of the zoo in the product, `--outcomes FILE` says how they went.
 
 The product has no switch. A planted module is loaded from its own source with the bug's edits in it, in this one
-process; nothing is written anywhere.
+process; a planted chart is a copy, which the tests of the chart render instead (`$CHART`).
 """
 
 import json
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -17,6 +20,8 @@ import pytest
 
 from torture.zoo.bug import Bug, edited
 from torture.zoo.catalogue import BUGS
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "stepdown"
 
 
 class _PlantedLoader(SourceFileLoader):
@@ -34,7 +39,7 @@ class Planted(MetaPathFinder):
 
     def __init__(self, bug: Bug) -> None:
         self._bug = bug
-        self._modules = {edit.module for edit in bug.edits}
+        self._modules = {edit.module for edit in bug.edits if not edit.is_in_the_chart}
         self.loaded: set[str] = set()
 
     def find_spec(
@@ -55,6 +60,14 @@ class Planted(MetaPathFinder):
     def missing(self) -> set[str]:
         """Modules that no test has imported: the bug was not there."""
         return self._modules - self.loaded
+
+
+def plant_chart(bug: Bug, folder: Path) -> None:
+    """Writes a copy of the chart with the bug in it to a folder."""
+    shutil.copytree(CHART, folder)
+    for name in {edit.module for edit in bug.edits if edit.is_in_the_chart}:
+        path = folder / name
+        path.write_text(edited(path.read_text(), bug.edits, name))
 
 
 class Outcomes:
@@ -89,7 +102,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     options = early_config.known_args_namespace
     planted = None
     if options.plant is not None:
-        planted = Planted(BUGS[options.plant])
+        bug = BUGS[options.plant]
+        planted = Planted(bug)
+        if any(edit.is_in_the_chart for edit in bug.edits):
+            folder = tempfile.TemporaryDirectory()
+            early_config.add_cleanup(folder.cleanup)
+            plant_chart(bug, Path(folder.name) / "stepdown")
+            os.environ["CHART"] = str(Path(folder.name) / "stepdown")
         early = sys.modules.keys() & planted.missing
         if early:
             raise pytest.UsageError(f"{', '.join(early)} was imported before the bug was planted")
