@@ -45,6 +45,24 @@ def test_everything_that_a_policy_acts_on_is_in_the_workloads(name: str) -> None
             assert {*action.flags.enable, *action.flags.disable, *action.flags.set} <= set(json.loads(text)["flags"])
 
 
+def test_the_rule_of_the_http_route_has_both_services_of_the_policy_that_moves_its_weights() -> None:
+    (policy,) = objects("weights.yaml")
+    spec = parse_policy(policy)
+    service, route = objects("weights-workloads.yaml")
+    (action,) = spec.levels[1].actions
+
+    assert action.route is not None
+    assert (action.route.http_route, action.route.to.service) == (
+        route["metadata"]["name"],
+        service["metadata"]["name"],
+    )
+    (rule,) = route["spec"]["rules"]
+    assert {backend["name"]: backend["weight"] for backend in rule["backendRefs"]} == {"shop": 1, "shop-static": 0}
+    assert service["spec"]["selector"] == {"app": "shop-static"}
+    assert {spec.target.deployment, "shop-static"} <= set(named("Deployment"))
+    assert spec.target.service in named("Service")
+
+
 def test_services_and_deployments_select_their_own_pods() -> None:
     for name, deployment in named("Deployment").items():
         labels = deployment["spec"]["template"]["metadata"]["labels"]

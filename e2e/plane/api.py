@@ -19,6 +19,7 @@ _PLURALS = {
     "StatefulSet": ("apps/v1", "statefulsets"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
     "ScaledObject": ("keda.sh/v1alpha1", "scaledobjects"),
+    "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices"),
     "Job": ("batch/v1", "jobs"),
     "ValidatingAdmissionPolicy": ("admissionregistration.k8s.io/v1", "validatingadmissionpolicies"),

@@ -58,6 +58,14 @@ def objects(namespace: str) -> list[Object]:
             "spec": {"scaleTargetRef": {"name": "shop"}, "minReplicaCount": 1, "triggers": []},
         },
         {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {**here, "annotations": {"stepdown.dev/ledger": mark("/spec/rules#/all/shop:80/weight")}},
+            "spec": {
+                "rules": [{"name": "all", "backendRefs": [{"name": "shop", "port": 80}, {"name": "x", "port": 80}]}]
+            },
+        },
+        {
             "apiVersion": "stepdown.dev/v1alpha1",
             "kind": "DegradationPolicy",
             "metadata": {**here, "finalizers": ["example.com/kept"]},
@@ -112,10 +120,13 @@ DEPLOYMENT, STATEFUL_SET = "/apis/apps/v1/{ns}/deployments/shop", "/apis/apps/v1
 HPA = "/apis/autoscaling/v2/{ns}/horizontalpodautoscalers/shop"
 HPA_V1 = "/apis/autoscaling/v1/{ns}/horizontalpodautoscalers/shop"
 SCALED_OBJECT = "/apis/keda.sh/v1alpha1/{ns}/scaledobjects/shop"
+HTTP_ROUTE = "/apis/gateway.networking.k8s.io/v1/{ns}/httproutes/shop"
+RULE = "/spec/rules/0"
 POLICY = "/apis/stepdown.dev/v1alpha1/{ns}/degradationpolicies/shop"
 LEASES = "/apis/coordination.k8s.io/v1/{ns}/leases"
 OWN_LEASES = "/apis/coordination.k8s.io/v1/namespaces/stepdown-system/leases"
 PAUSED = "/metadata/annotations/autoscaling.keda.sh~1paused-replicas"
+MIRROR = [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "thief", "port": 80}}}]
 SOMEBODY = {"apiVersion": "v1", "kind": "Secret", "name": "shop", "uid": "1"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 AS_ADMIN = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
@@ -201,6 +212,21 @@ ABUSES: dict[str, Write] = {
     "a pause that no mark names": patch(
         SCALED_OBJECT, ("add", "/metadata/annotations", {"autoscaling.keda.sh/paused-replicas": "0"})
     ),
+    # HTTPRoutes
+    "another backend": patch(HTTP_ROUTE, ("replace", f"{RULE}/backendRefs/0/name", "other")),
+    "a backend of another namespace": patch(HTTP_ROUTE, ("add", f"{RULE}/backendRefs/0/namespace", "other")),
+    "a backend more": patch(HTTP_ROUTE, ("add", f"{RULE}/backendRefs/-", {"name": "other", "port": 80})),
+    "a filter of a backend": patch(HTTP_ROUTE, ("add", f"{RULE}/backendRefs/0/filters", MIRROR)),
+    "a filter of a rule": patch(HTTP_ROUTE, ("add", f"{RULE}/filters", MIRROR)),
+    "a time-out of a rule": patch(HTTP_ROUTE, ("add", f"{RULE}/timeouts", {"request": "1ms"})),
+    "a rule without backends": patch(HTTP_ROUTE, ("remove", f"{RULE}/backendRefs", None)),
+    "another match": patch(HTTP_ROUTE, ("replace", f"{RULE}/matches/0/path/value", "/admin")),
+    "a rule more": patch(HTTP_ROUTE, ("add", "/spec/rules/-", {"name": "new"})),
+    "another host name": patch(HTTP_ROUTE, ("add", "/spec/hostnames", ["example.com"])),
+    "a weight that no mark names": patch(
+        HTTP_ROUTE.replace("shop", "bare"), ("replace", f"{RULE}/backendRefs/0/weight", 0)
+    ),
+    "an HTTPRoute deleted": Write("DELETE", HTTP_ROUTE),
     # Our own resources
     "a policy's levels": patch(POLICY, ("replace", "/spec/levels/1/name", "other")),
     "a policy let go on": patch(POLICY, ("replace", "/spec/suspend", False)),
@@ -254,6 +280,8 @@ NEEDED: dict[str, Write] = {
     "a pod touched": patch(POD, ("replace", TOUCH, '{"shop":"1"}')),
     "a pod's touch taken back": patch(POD, ("remove", TOUCH, None)),
     "a marked bound": patch(HPA, ("replace", "/spec/minReplicas", 3)),
+    "a marked weight": patch(HTTP_ROUTE, ("replace", f"{RULE}/backendRefs/0/weight", 0)),
+    "a marked weight taken away": patch(HTTP_ROUTE, ("remove", f"{RULE}/backendRefs/0/weight", None)),
     "a marked pause": patch(
         SCALED_OBJECT,
         (

@@ -39,7 +39,7 @@ class Release:
         self.values: Values = {
             "replicas": 0,
             "allNamespaces": True,
-            "features": {"keda": True},
+            "features": {"keda": True, "gateway": True},
             "metricsEndpoint": {"url": prometheus_url, "allowedCIDRs": ["127.0.0.0/8"], "timeout": "2s"},
             "lease": {"durationSeconds": 5, "renewSeconds": 1},
             "massGuard": {"maxNewlyDegraded": "100%"},

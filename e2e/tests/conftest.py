@@ -24,6 +24,7 @@ from faults.stage import FaultStage
 from plane.api import Api, ApiError
 from plane.audit import RULES
 from plane.control_plane import ControlPlane
+from plane.gateway import served
 from plane.keda import SCALED_OBJECTS
 from plane.metrics_source import MetricsSource
 from plane.operator import Operator
@@ -275,6 +276,13 @@ def keda(api: Api) -> Iterator[None]:
         yield
     finally:
         api.delete("CustomResourceDefinition", SCALED_OBJECTS["metadata"]["name"])
+
+
+@pytest.fixture(scope="module")
+def gateway(api: Api, kubectl: Tool) -> Iterator[None]:
+    """The kind HTTPRoute, served."""
+    with served(api, kubectl):
+        yield
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ KEDA: Right = ("patch", "keda.sh", "scaledobjects")
 FLAGS: Right = ("patch", "", "configmaps")
 TOUCH: Right = ("patch", "", "pods")
 ROUTE: Right = ("patch", "", "services")
+WEIGHTS: Right = ("patch", "gateway.networking.k8s.io", "httproutes")
 PODS: Right = ("list", "", "pods")
 PROXY: Right = ("get", "", "pods/proxy")
 
@@ -44,10 +45,11 @@ USERS: dict[str, list[Right]] = {
     "flag-reader": [("get", "", "configmaps"), ("list", "", "configmaps")],
     "flag-replacer": [("update", "", "configmaps")],
     "router": [ROUTE],
+    "weigher": [WEIGHTS],
     "watcher": [PODS],
     "prober": [PODS, PROXY],
     "prober-not-of-lists": [PROXY],
-    "all-but-routes": [SCALE, STATEFUL, *OWNERS, FLAGS, TOUCH, PODS, PROXY],
+    "all-but-routes": [SCALE, STATEFUL, *OWNERS, FLAGS, TOUCH, WEIGHTS, PODS, PROXY],
     "nothing-more": [],
 }
 """What users may do in the namespace besides writing policies, by Roles of their own."""
@@ -64,35 +66,40 @@ LEVELS: dict[str, Object] = {
     "flags": {"actions": [{"flags": {"enable": ["calm"], "in": {"flagd": {"configMap": "flags"}}}}]},
     "keys": {"actions": [{"flags": {"set": {"a": "x"}, "in": {"configMap": {"name": "settings"}}, "refresh": "None"}}]},
     "route": {"actions": [{"route": {"to": {"deployment": "static"}}}], "recover": {"trial": {"after": "5m"}}},
+    "weights": {
+        "actions": [{"route": {"httpRoute": "shop", "to": {"service": "static"}}}],
+        "recover": {"trial": {"after": "5m"}},
+    },
     "pods": {"enter": {"any": [{"signal": "ready", "below": "50%"}]}},
     "probe": {"recover": {"probe": {"http": {"deployment": "shop", "path": "/"}, "successes": 3}}},
 }
 """The deeper level of a policy that asks for something. The target is a Deployment."""
 
 TABLE = """
-                      plain  scale  named  stateful  flags  keys  route  pods  probe
-admin                 yes    no     no     no        yes    yes   yes    yes   yes
-admin-with-keda       yes    yes    yes    yes       yes    yes   yes    yes   yes
-editor                yes    no     no     no        yes    yes   yes    yes   yes
-viewer                yes    no     no     no        no     no    no     yes   no
-scaler                yes    yes    yes    no        no     no    no     no    no
-scaler-not-of-hpas    yes    no     no     no        no     no    no     no    no
-scaler-not-of-keda    yes    no     no     no        no     no    no     no    no
-owner-of-autoscalers  yes    no     no     no        no     no    no     no    no
-stateful-scaler       yes    no     no     yes       no     no    no     no    no
-flagger               yes    no     no     no        yes    yes   no     yes   no
-flagger-not-of-pods   yes    no     no     no        no     yes   no     yes   no
-flagger-not-of-lists  yes    no     no     no        no     yes   no     no    no
-flag-reader           yes    no     no     no        no     no    no     no    no
-flag-replacer         yes    no     no     no        no     no    no     no    no
-router                yes    no     no     no        no     no    yes    no    no
-watcher               yes    no     no     no        no     no    no     yes   no
-prober                yes    no     no     no        no     no    no     yes   yes
-prober-not-of-lists   yes    no     no     no        no     no    no     no    no
-all-but-routes        yes    yes    yes    yes       yes    yes   no     yes   yes
-nothing-more          yes    no     no     no        no     no    no     no    no
-of-one-name           yes    no     no     no        no     no    no     no    no
-elsewhere             yes    no     no     no        no     no    no     no    no
+                      plain  scale  named  stateful  flags  keys  route  weights  pods  probe
+admin                 yes    no     no     no        yes    yes   yes    no       yes   yes
+admin-with-keda       yes    yes    yes    yes       yes    yes   yes    no       yes   yes
+editor                yes    no     no     no        yes    yes   yes    no       yes   yes
+viewer                yes    no     no     no        no     no    no     no       yes   no
+scaler                yes    yes    yes    no        no     no    no     no       no    no
+scaler-not-of-hpas    yes    no     no     no        no     no    no     no       no    no
+scaler-not-of-keda    yes    no     no     no        no     no    no     no       no    no
+owner-of-autoscalers  yes    no     no     no        no     no    no     no       no    no
+stateful-scaler       yes    no     no     yes       no     no    no     no       no    no
+flagger               yes    no     no     no        yes    yes   no     no       yes   no
+flagger-not-of-pods   yes    no     no     no        no     yes   no     no       yes   no
+flagger-not-of-lists  yes    no     no     no        no     yes   no     no       no    no
+flag-reader           yes    no     no     no        no     no    no     no       no    no
+flag-replacer         yes    no     no     no        no     no    no     no       no    no
+router                yes    no     no     no        no     no    yes    no       no    no
+weigher               yes    no     no     no        no     no    no     yes      no    no
+watcher               yes    no     no     no        no     no    no     no       yes   no
+prober                yes    no     no     no        no     no    no     no       yes   yes
+prober-not-of-lists   yes    no     no     no        no     no    no     no       no    no
+all-but-routes        yes    yes    yes    yes       yes    yes   no     yes      yes   yes
+nothing-more          yes    no     no     no        no     no    no     no       no    no
+of-one-name           yes    no     no     no        no     no    no     no       no    no
+elsewhere             yes    no     no     no        no     no    no     no       no    no
 """
 NEEDS: dict[str, list[Right]] = {
     "plain": [],
@@ -102,6 +109,7 @@ NEEDS: dict[str, list[Right]] = {
     "flags": [FLAGS, TOUCH, PODS],
     "keys": [FLAGS],
     "route": [ROUTE],
+    "weights": [WEIGHTS],
     "pods": [PODS],
     "probe": [PODS, PROXY],
 }

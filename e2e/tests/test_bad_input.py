@@ -73,9 +73,9 @@ REFUSED = {
     "traffic moved with no way back": (
         ("      recover: {trial: {after: 5m}}\n", ""),
         "spec.levels[2]: Invalid value: a level that moves traffic away from what its signals watch needs a way back"
-        " that does not depend on them: add recover.probe or recover.trial",
+        " that does not depend on them: add recover.probe, recover.trial, or with an httpRoute recover.trickle",
         "14: spec.levels[2]: a level that moves traffic away from what its signals watch needs a way back"
-        " that does not depend on them. Add recover.probe or recover.trial",
+        " that does not depend on them. Add recover.probe, recover.trial, or with an httpRoute recover.trickle",
     ),
 }
 

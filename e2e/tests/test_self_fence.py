@@ -21,7 +21,7 @@ FENCE = "the fence of the Stepdown operator: "
 
 @pytest.fixture(scope="module")
 def operators_token(
-    release: Release, api: Api, kubectl: Tool, keda: None, open_namespace: Any
+    release: Release, api: Api, kubectl: Tool, keda: None, gateway: None, open_namespace: Any
 ) -> Iterator[Callable[[Write], str]]:
     """Sends a write with the operator's real token and gives the refusal; empty when it was taken."""
     account = f"{release.namespace}:{release.name}"
@@ -34,9 +34,9 @@ def operators_token(
         wait_for("ScaledObjects are served", lambda: api.list("ScaledObject", namespace) == [])
         for obj in objects(namespace):
             api.create(obj)
-        bare = objects(namespace)[0]
-        bare["metadata"] = {"name": "bare"}
-        api.create(bare, namespace)
+        for bare in objects(namespace):
+            if bare["kind"] in ("Service", "HTTPRoute"):
+                api.create({**bare, "metadata": {"name": "bare"}}, namespace)
 
         def send(write: Write) -> str:
             body = json.loads(json.dumps(write.body).replace("{ns}", namespace))

@@ -37,7 +37,7 @@ CONDITION = "levels.1.enter.any.0"
 WAY_BACK = (
     "a level that moves traffic away from what its signals watch needs a way back that does not depend on"
     " them."
-    " Add recover.probe or recover.trial"
+    " Add recover.probe, recover.trial, or with an httpRoute recover.trickle"
 )
 UNITS = "Write a number with %, us, ms, s, /s, k, M, Ki, Mi or Gi, like 2% or 250ms"
 DURATION = "Write hours, minutes, seconds like 30s, 5m or 1h30m"
@@ -218,6 +218,23 @@ def test_a_good_policy_is_parsed_with_its_defaults() -> None:
             " {any: [{signal: errors, above: 2%}]}",
         ),
         ("levels.2.recover", REMOVE, f"spec.levels[2]: {WAY_BACK}"),
+        (
+            "levels.2.recover",
+            {"trickle": {"weight": 5}},
+            "spec.levels[2]: recover.trickle leaves a share of the traffic, which takes weights. Move it by a route"
+            " with httpRoute in the same level, or use recover.probe or recover.trial",
+        ),
+        (
+            "levels.2.actions.0.route.httpRoute",
+            "checkout",
+            "spec.levels[2].actions[0].route: httpRoute and to.service go together. An HTTPRoute's weights move traffic"
+            " to a Service, a Service's selector moves it to a deployment or statefulSet",
+        ),
+        (
+            "levels.2.actions.0.route",
+            {"service": "checkout", "httpRoute": "checkout", "to": {"service": "x"}},
+            "spec.levels[2].actions[0].route: route takes only one of service, httpRoute",
+        ),
         (
             "levels.1.actions.0",
             {"scale": {"to": 1}, "route": {"to": {"deployment": "x"}}},

@@ -2,7 +2,11 @@
 
 import pytest
 
-EVERY_KIND = {"features": {"keda": True}, "podDisruptionBudget": {"enabled": True}, "networkPolicy": {"enabled": True}}
+EVERY_KIND = {
+    "features": {"keda": True, "gateway": True},
+    "podDisruptionBudget": {"enabled": True},
+    "networkPolicy": {"enabled": True},
+}
 
 
 def policies(objects):
@@ -63,19 +67,21 @@ def test_the_author_is_asked_for_each_kind_of_thing_that_the_operator_would_chan
         "patch configmaps",
         "patch pods",
         "patch services",
+        "patch httproutes.gateway.networking.k8s.io",
         "list pods",
         "get pods --subresource=proxy",
     ]
 
 
 def test_only_what_scaling_may_change_instead_follows_the_features(render):
-    off = dict.fromkeys(("scale", "flags", "refreshPods", "route", "hpa", "keda", "probes"), False)
+    off = dict.fromkeys(("scale", "flags", "refreshPods", "route", "gateway", "hpa", "keda", "probes"), False)
     assert asked(render({"features": off})) == [
         "patch deployments.apps --subresource=scale",
         "patch statefulsets.apps --subresource=scale",
         "patch configmaps",
         "patch pods",
         "patch services",
+        "patch httproutes.gateway.networking.k8s.io",
         "list pods",
         "get pods --subresource=proxy",
     ]

@@ -32,7 +32,7 @@ DEFAULT_FEATURES = {
     "services": "get patch",
     **TOUCHED_PODS,
 }
-FEATURES = ("scale", "flags", "refreshPods", "route", "hpa", "keda", "probes")
+FEATURES = ("scale", "flags", "refreshPods", "route", "gateway", "hpa", "keda", "probes")
 
 
 def only(*features):
@@ -138,6 +138,7 @@ def test_with_watch_others_off_no_right_on_policies_reaches_further_than_the_lis
         (["flags", "refreshPods"], {"configmaps": "get patch", **TOUCHED_PODS}),
         (["refreshPods", "probes"], {**WORKLOADS, **PODS}),
         (["route"], {**WORKLOADS, **PODS, "services": "get patch"}),
+        (["gateway"], {**PODS, "services": "get", "gateway.networking.k8s.io/httproutes": "get patch"}),
         (["probes"], {**WORKLOADS, **PODS}),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",
@@ -164,7 +165,10 @@ def test_nobody_is_given_the_status_of_policies_because_it_holds_the_ledger(rend
 
 @pytest.mark.parametrize("right", ["*", "escalate", "bind", "impersonate", "pods/exec", "create pods", "secrets"])
 def test_no_right_reaches_further_than_anybody_would_expect(render, right):
-    values = {"features": {"keda": True}, "rbac": {"aggregateTo": {"edit": False, "admin": False, "view": False}}}
+    values = {
+        "features": {"keda": True, "gateway": True},
+        "rbac": {"aggregateTo": {"edit": False, "admin": False, "view": False}},
+    }
     granted = " ".join(f"{key} {verbs}" for found in roles(render(values)).values() for key, verbs in found.items())
     assert right not in granted
 

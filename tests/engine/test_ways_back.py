@@ -191,3 +191,37 @@ def test_one_silent_probe_starts_the_count_again():
 def test_a_probe_that_was_not_asked_is_silent():
     play = blind(PROBED)
     assert set(play.until(600)) == {"static"}
+
+
+ROUTE = {"route": {"httpRoute": "web", "to": {"service": "static"}}}
+TRICKLED = level(
+    "static",
+    condition("errors", above="25%", clear="2%"),
+    actions=[ROUTE],
+    recover={"trickle": {"weight": 5, "for": "2m"}},
+)
+
+
+def test_under_a_trickle_every_signal_must_be_healthy_for_its_time():
+    play = blind(TRICKLED)
+    assert set(play.until(50, 10)) == {"static"}
+    assert play.reason == "MissingData"
+    play.values["errors"] = 0.4
+    assert set(play.until(300)) == {"static"}
+    assert play.reason == "HeldByBreach"
+    play.values["errors"] = 0.01
+    assert play.until(120) == ["static"] * 12
+    assert play.decision.message == "healthy; up to full in 10s"
+    assert play.see() == "full"
+    assert (play.reason, play.decision.message) == (
+        "Recovered",
+        "every signal healthy for 2m under 5% of the traffic: up to full",
+    )
+
+
+def test_a_deeper_level_without_a_way_back_of_its_own_keeps_the_trickle_above():
+    play = Play(ladder_of(TRICKLED, level("dark", condition("load", above="95%"))))
+    play.see(load=0.99)
+    play.values["load"] = 0.1
+
+    assert play.until(130).index("static") == 12

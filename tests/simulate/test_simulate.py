@@ -187,3 +187,28 @@ def test_several_policies_are_simulated_in_one_cluster_and_one_can_be_chosen(wri
         ("Conflict", "/spec/replicas of Deployment shop is held by policy default/first; let one policy own it")
     ]
     assert only(document(LOADED, file, "--policy", "second"))["problems"] == []
+
+
+def test_weights_are_simulated_with_the_share_that_a_trickle_leaves(written) -> None:
+    levels = policy()["spec"]["levels"]
+    levels[1]["actions"] = [{"route": {"httpRoute": "web", "to": {"service": "static"}}}]
+    levels[1]["recover"] = {"trickle": {"weight": 5, "for": "2m"}}
+
+    found = only(document(LOADED, written(policy(levels=levels))))
+
+    assert [change | {"kind": "HTTPRoute", "name": "web", "level": "core-only"} for change in found["changes"]] == [
+        {
+            "level": "core-only",
+            "kind": "HTTPRoute",
+            "name": "web",
+            "path": f"/spec/rules#/all/{service}/weight",
+            "before": before,
+            "after": after,
+        }
+        for service, before, after in (("shop", 1, 5), ("static", 0, 95))
+    ]
+    assert [(move["time"], move["to"]) for move in found["transitions"]] == [
+        ("2027-01-15T07:52:10Z", "core-only"),
+        ("2027-01-15T07:57:00Z", "full"),
+    ]
+    assert found["transitions"][1]["why"] == "every signal healthy for 2m under 5% of the traffic: up to full"

@@ -67,6 +67,32 @@ def test_a_service_that_is_in_no_file_is_made_up_with_a_selector() -> None:
     assert "Service shop is in no file: made up with the selector app=shop" in stage.assumed
 
 
+WEIGHTED = {"route": {"httpRoute": "web", "to": {"service": "static"}}}
+
+
+def test_an_http_route_that_is_in_no_file_is_made_up_with_services_and_pods_for_both_backends() -> None:
+    stage = Stage("default", [], [spec(WEIGHTED)], [])
+
+    backends = [{"name": "shop", "weight": 1}, {"name": "static", "weight": 0}]
+    assert stage.sandbox.get("HTTPRoute", "web")["spec"] == {"rules": [{"name": "all", "backendRefs": backends}]}
+    assert stage.sandbox.get("Pod", "deployment-static")["metadata"]["labels"] == {"app": "static"}
+    assert stage.assumed == [
+        "Deployment shop is in no file: made up with 2 replicas",
+        "Service shop is in no file: made up with the selector app=shop",
+        "Service static is in no file: made up with the selector app=static",
+        "HTTPRoute web is in no file: made up with the backends shop, static",
+        "Deployment static is in no file: made up with 2 replicas",
+    ]
+
+
+def test_a_service_is_made_up_with_the_port_at_which_the_files_http_route_leads_to_it() -> None:
+    rule = {"backendRefs": [{"name": "shop", "port": 80}, {"name": "static", "port": 8080, "weight": 0}]}
+
+    stage = Stage("default", [given("HTTPRoute", "web", spec={"rules": [rule]})], [spec(WEIGHTED)], [])
+
+    assert stage.sandbox.get("Service", "static")["spec"]["ports"] == [{"port": 8080}]
+
+
 def test_a_flagd_document_is_made_up_with_the_flags_as_they_were_before() -> None:
     actions = [
         {"flags": {"disable": ["reviews"], "enable": ["read-only"], "in": {"flagd": {"configMap": "flags"}}}},

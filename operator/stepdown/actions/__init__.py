@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.actions import flags, route, scale
+from stepdown.actions import flags, route, scale, weights
 from stepdown.actions.translation import ActionIssue, Translation, View
 from stepdown.api.actions import Action
 from stepdown.api.policy import PolicySpec
@@ -19,6 +19,8 @@ def references(action: Action, spec: PolicySpec) -> list[Ref]:
     if action.flags is not None:
         return flags.references(action.flags)
     assert action.route is not None
+    if action.route.http_route is not None:
+        return weights.references(action.route, spec)
     return route.references(action.route, spec)
 
 
@@ -29,4 +31,6 @@ def translate(action: Action, spec: PolicySpec, place: int, view: Mapping[Ref, A
     if action.flags is not None:
         return flags.translate(action.flags, place, View(view))
     assert action.route is not None
+    if action.route.http_route is not None:
+        return weights.translate(action.route, spec, place, View(view))
     return route.translate(action.route, spec, place, View(view))

@@ -49,8 +49,8 @@ class Plan:
             for translations, level in zip(self._levels, spec.levels, strict=True)
         ]
         self._names = [level.name for level in spec.levels]
-        self._services = [
-            [route.service_of(a.route, spec) if a.route is not None else None for a in level.actions]
+        self._moved = [
+            [route.moved(a.route, spec) if a.route is not None else None for a in level.actions]
             for level in spec.levels
         ]
         self.conflicts: list[tuple[Problem, str, int]] = []
@@ -58,17 +58,17 @@ class Plan:
     def undone(self, place: int) -> set[int]:
         """The levels, down to a place, with an action that can't be done there.
 
-        A route that can't be made is none of them where a deeper level moves the same Service: its own was stepped
+        A route that can't be made is none of them where a deeper level moves the same traffic: its own was stepped
         over, and would be overruled.
         """
         levels = {level for _, _, level in self.conflicts}
-        moved: set[str | None] = set()
+        moved: set[Ref | None] = set()
         for level in range(place, 0, -1):
-            services = self._services[level]
+            wanted = self._moved[level]
             made = [not t.issues and self._unready(t) is None for t in self._levels[level]]
-            if any(not done and service not in moved for service, done in zip(services, made, strict=True)):
+            if any(not done and ref not in moved for ref, done in zip(wanted, made, strict=True)):
                 levels.add(level)
-            moved |= {service for service, done in zip(services, made, strict=True) if service and done}
+            moved |= {ref for ref, done in zip(wanted, made, strict=True) if ref and done}
         return levels
 
     def unlike(self, key: FieldKey, place: int) -> set[int]:

@@ -15,7 +15,7 @@ from stepdown.engine.reasons import Problem
 
 def references(action: RouteAction, spec: PolicySpec) -> list[Ref]:
     """The Service, the workload that takes over, and the pods."""
-    return [Ref("Service", service_of(action, spec)), Ref(*_fallback(action)), Ref("Pod")]
+    return [moved(action, spec), Ref(*_fallback(action)), Ref("Pod")]
 
 
 def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> Translation:
@@ -48,16 +48,23 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
         )
     change = FieldChange(target_of("Service", service), "/spec/selector", labels, place)
     pods = view.all("Pod")
-    why = _silence(service, selected(pods, labels))
+    why = silence(service, selected(pods, labels))
     if why is None:
         return Translation([change])
     unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"route: {kind} {fallback} {why}")
-    primary_answers = _silence(service, selected(pods, service["spec"]["selector"])) is None
+    primary_answers = silence(service, selected(pods, service["spec"]["selector"])) is None
     return Translation([change], unready=unready, may_go_back=primary_answers)
 
 
+def moved(action: RouteAction, spec: PolicySpec) -> Ref:
+    """What an action moves the traffic of."""
+    if action.http_route is not None:
+        return Ref("HTTPRoute", action.http_route)
+    return Ref("Service", service_of(action, spec))
+
+
 def service_of(action: RouteAction, spec: PolicySpec) -> str:
-    """The Service that an action moves, the target's where none is named."""
+    """The Service that an action takes traffic from, the target's where none is named."""
     name = action.service or spec.target.service
     assert name is not None
     return name
@@ -76,7 +83,7 @@ def selected(pods: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[st
     return [p for p in pods if labels.items() <= (p["metadata"].get("labels") or {}).items()]
 
 
-def _silence(service: dict[str, Any], pods: list[dict[str, Any]]) -> str | None:
+def silence(service: dict[str, Any], pods: list[dict[str, Any]]) -> str | None:
     """Why these pods couldn't answer for a Service; None where they can."""
     ready = [pod for pod in pods if is_ready(pod)]
     if not ready:

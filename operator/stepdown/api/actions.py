@@ -162,21 +162,38 @@ class FlagsAction(Model):
 
 
 class RouteTarget(Model):
-    """The workload whose pods take over."""
+    """What takes over: a workload's pods behind the same Service, or another Service of an HTTPRoute."""
 
     deployment: ObjectName | None = Field(None, description="Deployment that takes over. Example: checkout-static")
     stateful_set: ObjectName | None = Field(None, description="StatefulSet that takes over. Example: checkout-cache")
+    service: ObjectName | None = Field(
+        None, description="With httpRoute: Service that takes over. Example: checkout-static"
+    )
 
-    rules = (exactly_one("deployment", "statefulSet", what="route.to"),)
+    rules = (exactly_one("deployment", "statefulSet", "service", what="route.to"),)
 
 
 class RouteAction(Model):
-    """A Service's traffic moved to another workload's pods."""
+    """Traffic moved: a Service's to another workload's pods, or an HTTPRoute's by weight to another of its backends."""
 
     service: ObjectName | None = Field(
-        None, description="Service to move; the target's where none is named. Example: checkout"
+        None, description="Service to move; the target's where nothing is named. Example: checkout"
+    )
+    http_route: ObjectName | None = Field(
+        None,
+        description="Gateway API HTTPRoute whose weights move the target Service's traffic. Example: checkout",
     )
     to: RouteTarget = Field(description="Where the traffic goes. Example: {deployment: checkout-static}")
+
+    rules = (
+        at_most_one("service", "httpRoute", what="route"),
+        Rule(
+            cel="has(self.httpRoute) == has(self.to.service)",
+            message="httpRoute and to.service go together: an HTTPRoute's weights move traffic to a Service, a"
+            " Service's selector moves it to a deployment or statefulSet",
+            holds=lambda r: (r.http_route is None) == (r.to.service is None),
+        ),
+    )
 
 
 class Action(Model):

@@ -171,16 +171,31 @@ class Probe(Model):
     rules = (within("timeout", "1ms", "10s"),)
 
 
+class Trickle(Model):
+    """A share of the traffic stays with the target's Service, so that the signals go on seeing it."""
+
+    weight: int = Field(ge=1, le=50, description="Percent of the traffic that stays. Example: 5")
+    for_: Duration = Field(
+        default=300.0,
+        alias="for",
+        description="How long every signal must be healthy under it before the step up. Example: 2m",
+        json_schema_extra={"default": "5m"},
+    )
+
+
 class Recover(Model):
-    """A way back that does not depend on signals which the level made blind."""
+    """A way back where the level moved traffic away from what its signals watch."""
 
     trial: Trial | None = Field(None, description="Try the level above after a while. Example: {after: 5m}")
     probe: Probe | None = Field(
         None,
         description="Ask the workload itself. Example: {http: {deployment: checkout, path: /healthz}, successes: 5}",
     )
+    trickle: Trickle | None = Field(
+        None, description="With httpRoute: leave a share of the traffic. Example: {weight: 5, for: 2m}"
+    )
 
-    rules = (exactly_one("trial", "probe", what="recover"),)
+    rules = (exactly_one("trial", "probe", "trickle", what="recover"),)
 
 
 class Level(Model):
@@ -194,14 +209,27 @@ class Level(Model):
     actions: list[Action] = Field(
         default_factory=list, max_length=16, description="What the level does. Example: [{scale: {by: 100%}}]"
     )
-    recover: Recover | None = Field(None, description="A way back that needs no signals. Example: {trial: {after: 5m}}")
+    recover: Recover | None = Field(
+        None, description="The way back where traffic was moved away. Example: {trial: {after: 5m}}"
+    )
 
     rules = (
         Rule(
             cel="!has(self.actions) || !self.actions.exists(a, has(a.route)) || has(self.recover)",
             message="a level that moves traffic away from what its signals watch needs a way back that does"
             " not depend on"
-            " them: add recover.probe or recover.trial",
+            " them: add recover.probe, recover.trial, or with an httpRoute recover.trickle",
             holds=lambda level: not any(a.route is not None for a in level.actions) or level.recover is not None,
+        ),
+        Rule(
+            cel="!has(self.recover) || !has(self.recover.trickle) || (has(self.actions)"
+            " && self.actions.exists(a, has(a.route) && has(a.route.httpRoute)))",
+            message="recover.trickle leaves a share of the traffic, which takes weights: move it by a route with"
+            " httpRoute in the same level, or use recover.probe or recover.trial",
+            holds=lambda level: (
+                level.recover is None
+                or level.recover.trickle is None
+                or any(a.route is not None and a.route.http_route is not None for a in level.actions)
+            ),
         ),
     )

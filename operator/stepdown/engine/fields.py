@@ -1,8 +1,9 @@
 """Somebody's field, and the change that we want of it.
 
-A field is an object and a path. A path is a JSON pointer, and may step into a JSON document that is kept as
-text inside it (flagd's file in a ConfigMap): `/data/flags.json#/flags/reviews/defaultVariant`. Names containing
-`/`, `~` or `#` are escaped as `~1`, `~0` and `~2`.
+A field is an object and a path. A path is a JSON pointer, and may step on into what a pointer can't: a JSON document
+that is kept as text (flagd's file in a ConfigMap), `/data/flags.json#/flags/reviews/defaultVariant`; or the rules of
+an HTTPRoute, a list without keys, `/spec/rules#/checkout/checkout-static:80/weight`. Names containing `/`, `~` or `#`
+are escaped as `~1`, `~0` and `~2`.
 """
 
 import json
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from stepdown.engine import document
+from stepdown.engine import backends, document
 from stepdown.engine.pointer import segments
 
 
@@ -78,6 +79,7 @@ KINDS: Final[dict[str, Kind]] = {
     "ScaledObject": Kind("keda.sh", "v1alpha1", "scaledobjects"),
     "ConfigMap": Kind("", "v1", "configmaps"),
     "Service": Kind("", "v1", "services"),
+    "HTTPRoute": Kind("gateway.networking.k8s.io", "v1", "httproutes"),
     "Pod": Kind("", "v1", "pods"),
     "Namespace": Kind("", "v1", "namespaces", namespaced=False),
 }
@@ -85,7 +87,7 @@ KINDS: Final[dict[str, Kind]] = {
 
 
 def split(path: str) -> tuple[str, str | None]:
-    """The pointer in the object and, where there is one, the pointer in the document it leads to."""
+    """The pointer in the object and, where there is one, the pointer in the document or the rules it leads to."""
     outer, mark, inner = path.partition("#")
     return outer, inner if mark else None
 
@@ -134,7 +136,17 @@ def text_at(obj: Any, path: str) -> str | None:
     value = at(obj, pointer_of(outer))
     if inner is None or value is ABSENT:
         return encode(value)
-    return document.raw(str(value), inner)
+    return backends.raw(value, inner) if isinstance(value, list) else document.raw(str(value), inner)
+
+
+def with_text_inside(value: Value, inner: str, text: str | None) -> Value:
+    """What a path steps on into, with the field in it set to a ledger text (None removes).
+
+    Raises document.NotADocument, and KeyError where it can't hold the field.
+    """
+    if isinstance(value, list):
+        return backends.with_raw(value, inner, text)
+    return document.with_raw(str(value), inner, text)
 
 
 def same_text(left: str | None, right: str | None) -> bool:

@@ -6,7 +6,7 @@ A ladder is built once per edit; a decision walks it once per tick.
 from dataclasses import dataclass, replace
 
 from stepdown.api.durations import parse_promql
-from stepdown.api.levels import Condition, Level, Probe, Trial
+from stepdown.api.levels import Condition, Level, Probe, Trial, Trickle
 from stepdown.api.policy import PolicySpec
 from stepdown.api.quantities import Quantity
 from stepdown.api.signals import Signal, Unit, WhenMissing
@@ -60,6 +60,7 @@ class Step:
     trial: Trial | None
     probe: Probe | None
     probe_name: str
+    trickle: Trickle | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def build_ladder(spec: PolicySpec) -> Ladder:
     steps: list[Step] = []
     trial: Trial | None = None
     probe: Probe | None = None
+    trickle: Trickle | None = None
     probe_name = ""
     for place, level in enumerate(spec.levels):
         numbers = []
@@ -104,9 +106,10 @@ def build_ladder(spec: PolicySpec) -> Ladder:
             numbers.append(len(watches))
             watches.append(_watch(spec, level, place, condition))
         if level.recover is not None:
-            trial, probe, probe_name = level.recover.trial, level.recover.probe, f"probe:{level.name}"
+            trial, probe, trickle = level.recover.trial, level.recover.probe, level.recover.trickle
+            probe_name = f"probe:{level.name}"
         all_of = level.enter is not None and level.enter.all is not None
-        steps.append(Step(level.name, tuple(numbers), all_of, trial, probe, probe_name))
+        steps.append(Step(level.name, tuple(numbers), all_of, trial, probe, probe_name, trickle))
     ignored = {s.name for s in spec.signals if s.when_missing is WhenMissing.IGNORE}
     needed = [s.name for s in spec.signals if s.name not in ignored]
     needed += [n for w in watches for n in w.names if n not in ignored and n not in needed]

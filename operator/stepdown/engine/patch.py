@@ -4,9 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.engine import document
 from stepdown.engine.annotation import ANNOTATION_POINTER
-from stepdown.engine.fields import ABSENT, KINDS, Target, at, decode, pointer_of, split
+from stepdown.engine.fields import ABSENT, KINDS, Target, at, decode, pointer_of, split, with_text_inside
 from stepdown.engine.pointer import segments
 
 Patch = list[dict[str, Any]]
@@ -26,7 +25,7 @@ def with_texts(obj: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[
         before = at(result, pointer_of(outer))
         if before is ABSENT:
             raise KeyError(path)
-        result = _set(result, segments(pointer_of(outer)), document.with_raw(str(before), inner, text))
+        result = _set(result, segments(pointer_of(outer)), with_text_inside(before, inner, text))
     return result
 
 

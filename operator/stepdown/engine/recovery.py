@@ -1,7 +1,8 @@
 """The way up: one level, when everything that it needs has held for the whole of its window.
 
-Three ways back: every signal present and healthy for `stabilization.up`; a probe of the workload that traffic left,
-for signals that the level made blind; or a trial, which steps up after a wait and comes back if that was wrong.
+Every signal is present and healthy for `stabilization.up`; or for the time of a trickle, where a share of the traffic
+stays for the signals to see. For signals that the level made blind there is a probe of the workload that traffic left,
+or a trial, which steps up after a wait and comes back if that was wrong.
 
 After a gap a rate that has not seen all of its window yet is lower than what is true. So a healthy time counts only
 when the longest window of the signals has passed, too.
@@ -105,13 +106,20 @@ def _wait_left(turn: Turn, step: Step) -> float:
         wait = min(step.trial.after * 2.0 ** min(_failures(turn, step), DOUBLINGS_MAX), step.trial.max)
         return turn.state.since + wait - turn.now
     full = (turn.state.complete_since or 0.0) + turn.ladder.window
-    return max(turn.state.healthy_since + turn.ladder.up, full) - turn.now
+    return max(turn.state.healthy_since + _window(turn, step), full) - turn.now
+
+
+def _window(turn: Turn, step: Step) -> float:
+    """Seconds for which every signal must be healthy."""
+    return turn.ladder.up if step.trickle is None else step.trickle.for_
 
 
 def _up(turn: Turn, step: Step) -> tuple[Decision, EngineState]:
     above = turn.current - 1
     if step.trial is None and step.probe is None:
-        text = f"every signal healthy for {format_seconds(turn.ladder.up)}: up to {turn.name(above)}"
+        under = "" if step.trickle is None else f" under {step.trickle.weight}% of the traffic"
+        healthy = f"every signal healthy for {format_seconds(_window(turn, step))}{under}"
+        text = f"{healthy}: up to {turn.name(above)}"
         return turn.move(above, Reason.RECOVERED, text)
     # What is blind says nothing of the level above: its breaches begin anew once there is traffic to see.
     levels = {watch.key: watch.level for watch in turn.ladder.watches}

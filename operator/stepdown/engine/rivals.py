@@ -10,14 +10,20 @@ from stepdown.engine.pointer import segments
 
 OURS = ("stepdown", "OpenAPI-Generator", "python")
 _ARGO = (
-    "Argo CD: add to the Application spec.ignoreDifferences [{group: %r, kind: %s, name: %s, jsonPointers: [%s]}]"
+    "Argo CD: add to the Application spec.ignoreDifferences [{group: %r, kind: %s, name: %s, %s}]"
     " and the sync option RespectIgnoreDifferences=true"
 )
+_WEIGHTS = ".spec.rules[].backendRefs[].weight"
 _FLUX = (
     "Flux: leave the field out of the manifest, or annotate the object with"
     " kustomize.toolkit.fluxcd.io/ssa: IfNotPresent"
 )
 _HPA = "an HPA owns the replicas: let the policy scale the HPA by naming the workload that the HPA targets"
+_FLAGGER = "Flagger owns these weights: suspend its Canary (spec.suspend: true), or take the action out of the policy"
+_ROLLOUTS = (
+    "Argo Rollouts owns these weights: take the HTTPRoute out of the Rollout's trafficRouting, or the action out of"
+    " the policy"
+)
 _KEDA = "KEDA owns the replicas: let the policy scale the ScaledObject by naming the workload that it targets"
 
 
@@ -36,8 +42,13 @@ def cure(manager: str, group: str, kind: str, name: str, path: str) -> str:
     """What ends the fight, in one sentence."""
     lower = manager.lower()
     pointer = path.partition("#")[0]
+    if "flagger" in lower:
+        return _FLAGGER
+    if "rollouts" in lower or "gatewayapi" in lower:
+        return _ROLLOUTS
     if "argocd" in lower or "argo" in lower:
-        return _ARGO % (group, kind, name, pointer)
+        what = f"jsonPointers: [{pointer}]" if kind != "HTTPRoute" else f"jqPathExpressions: [{_WEIGHTS}]"
+        return _ARGO % (group, kind, name, what)
     if "kustomize" in lower or "flux" in lower or "helm-controller" in lower:
         return _FLUX
     if "keda" in lower:

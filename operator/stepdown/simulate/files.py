@@ -110,12 +110,20 @@ def _is_missing_or_texts(value: Any) -> bool:
     return value is None or (isinstance(value, dict) and all(isinstance(text, str) for text in value.values()))
 
 
-def _are_ports(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(port, dict) for port in value))
+def _are_maps(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(item, dict) for item in value))
 
 
 def _are_containers(value: Any) -> bool:
-    return _are_ports(value) and all(_are_ports(container.get("ports")) for container in value or [])
+    return _are_maps(value) and all(_are_maps(container.get("ports")) for container in value or [])
+
+
+def _are_rules(value: Any) -> bool:
+    if not _are_maps(value) or not all(_are_maps(rule.get("backendRefs")) for rule in value or []):
+        return False
+    backends = [backend for rule in value or [] for backend in rule.get("backendRefs") or []]
+    matches = [rule.get("matches") for rule in value or []]
+    return all(map(_are_maps, matches)) and all(_is_missing_or_whole(backend.get("weight")) for backend in backends)
 
 
 _Shape = tuple[str, Callable[[Any], bool], str]
@@ -133,7 +141,11 @@ _SHAPES: dict[str, tuple[_Shape, ...]] = {
     "Service": (
         ("spec", _is_map, "is missing; write one"),
         ("spec.selector", _is_missing_or_texts, "is not a map of texts"),
-        ("spec.ports", _are_ports, "is not a list of ports"),
+        ("spec.ports", _are_maps, "is not a list of ports"),
+    ),
+    "HTTPRoute": (
+        ("spec", _is_map, "is missing; write one"),
+        ("spec.rules", _are_rules, "is not a list of rules whose backendRefs have whole weights"),
     ),
     "ConfigMap": (("data", _is_missing_or_texts, "is not a map of texts; put values in quotes"),),
     "HorizontalPodAutoscaler": (

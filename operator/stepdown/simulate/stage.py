@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stepdown.actions import flags, references
-from stepdown.api.actions import FlagsAction
+from stepdown.actions.route import service_of
+from stepdown.api.actions import FlagsAction, RouteAction
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import KINDS, Ref
 from stepdown.engine.questions import PodsQuestion, ProbeQuestion, Question
@@ -40,6 +41,7 @@ class Stage:
         self._objects: dict[_Place, Object] = {(obj["kind"], obj["metadata"]["name"]): obj for obj in given}
         self._add_workloads(specs, questions)
         self._add_services(specs)
+        self._add_http_routes(specs)
         self._add_flags(specs)
         self.sandbox = Sandbox(list(self._objects.values()), namespace)
         self._settled = -1
@@ -79,8 +81,32 @@ class Stage:
         for spec in specs:
             named = [ref.name for ref in _references(spec) if ref.kind == "Service"]
             for name in (name for name in named if name is not None and ("Service", name) not in self._objects):
-                self._objects["Service", name] = _named("Service", name, {"spec": {"selector": {"app": name}}})
+                ports = [{"port": port} for port in _ports_by_name(self._objects, name)]
+                parts = {"selector": {"app": name}, **({"ports": ports} if ports else {})}
+                self._objects["Service", name] = _named("Service", name, {"spec": parts})
                 self.assumed.append(f"Service {name} is in no file: made up with the selector app={name}")
+
+    def _add_http_routes(self, specs: Sequence[PolicySpec]) -> None:
+        """Those that no file holds, with what they lead to: for each of their Services pods that it selects."""
+        for spec in specs:
+            for action in _weighted(spec):
+                names = service_of(action, spec), str(action.to.service)
+                if ("HTTPRoute", str(action.http_route)) not in self._objects:
+                    backends = [{"name": name, "weight": weight} for name, weight in zip(names, (1, 0), strict=True)]
+                    rules = {"spec": {"rules": [{"name": "all", "backendRefs": backends}]}}
+                    name = str(action.http_route)
+                    self._objects["HTTPRoute", name] = _named("HTTPRoute", name, rules)
+                    self.assumed.append(f"HTTPRoute {name} is in no file: made up with the backends {', '.join(names)}")
+                for name in names:
+                    self._add_pods_of(name)
+
+    def _add_pods_of(self, service: str) -> None:
+        labels = self._objects["Service", service]["spec"].get("selector") or {}
+        workloads = [obj for (kind, _), obj in self._objects.items() if kind in WORKLOADS]
+        if not any(labels.items() <= _labels(workload).items() for workload in workloads):
+            made = _workload("Deployment", service, list(_container_ports(self._objects)), labels)
+            self._objects["Deployment", service] = made
+            self.assumed.append(f"Deployment {service} is in no file: made up with {REPLICAS} replicas")
 
     def _add_flags(self, specs: Sequence[PolicySpec]) -> None:
         made: dict[str, dict[str, str]] = {}
@@ -110,6 +136,11 @@ def _references(spec: PolicySpec) -> Iterator[Ref]:
             yield from references(action, spec)
 
 
+def _weighted(spec: PolicySpec) -> Iterator[RouteAction]:
+    for level in spec.levels:
+        yield from (a.route for a in level.actions if a.route is not None and a.route.http_route is not None)
+
+
 def _flag_actions(specs: Sequence[PolicySpec]) -> Iterator[FlagsAction]:
     for spec in specs:
         for level in spec.levels:
@@ -120,8 +151,8 @@ def _named(kind: str, name: str, parts: Mapping[str, Any]) -> Object:
     return {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": {"name": name}, **parts}
 
 
-def _workload(kind: str, name: str, ports: list[dict[str, Any]]) -> Object:
-    labels = {"app": name}
+def _workload(kind: str, name: str, ports: list[dict[str, Any]], selected: dict[str, str] | None = None) -> Object:
+    labels = selected or {"app": name}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "ports": ports}]}}
     spec = {"replicas": REPLICAS, "selector": {"matchLabels": labels}, "template": template}
     return _named(kind, name, {"spec": spec})
@@ -139,16 +170,28 @@ def _container_ports(objects: Mapping[_Place, Object]) -> Iterator[dict[str, Any
         yield {"containerPort": port} if isinstance(port, int) else {"name": port, "containerPort": 8080 + number}
 
 
+def _ports_by_name(objects: Mapping[_Place, Object], service: str) -> list[int]:
+    """The ports at which HTTPRoutes of the files lead to a Service."""
+    rules = [rule for (kind, _), obj in objects.items() if kind == "HTTPRoute" for rule in obj["spec"].get("rules", [])]
+    backends = [backend for rule in rules for backend in rule.get("backendRefs", []) if backend.get("name") == service]
+    return list(dict.fromkeys(backend["port"] for backend in backends if "port" in backend))
+
+
 def _pod(name: str, workload: Object) -> Object:
-    spec = workload["spec"]
-    template = spec.get("template") or {}
-    labels = (template.get("metadata") or {}).get("labels") or spec.get("selector", {}).get("matchLabels") or {}
+    template = workload["spec"].get("template") or {}
     parts = {
-        "metadata": {"name": name, "labels": labels},
+        "metadata": {"name": name, "labels": _labels(workload)},
         "spec": template.get("spec") or {},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
     }
     return {**_named("Pod", name, {}), **parts}
+
+
+def _labels(workload: Object) -> dict[str, str]:
+    """The labels of a workload's pods."""
+    spec = workload["spec"]
+    template = spec.get("template") or {}
+    return (template.get("metadata") or {}).get("labels") or spec.get("selector", {}).get("matchLabels") or {}
 
 
 def _variants(action: FlagsAction) -> dict[str, tuple[str, str]]:
