@@ -2,7 +2,8 @@
 ARG PYTHON=3.11.15-slim-trixie
 
 FROM python:${PYTHON} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# Bytecode that pip leaves by importing carries the time of files, and compileall would keep it.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /src
 COPY requirements/run.txt requirements/build.txt requirements/
 # Dependencies first, in a layer that only a new pin rebuilds.

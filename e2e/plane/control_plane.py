@@ -22,8 +22,14 @@ ADMIN = "admin-token"
 class ControlPlane:
     """One control plane in one folder. `users` are (token, name, groups) that tests can become.
 
-    `audit` is the audit policy, None for no audit log.
+    `audit` is the audit policy, None for no audit log. What is below is for pods that are no pods; a plane with a
+    real node says otherwise (node.routed_plane).
     """
+
+    address = "127.0.0.1"
+    """What the API server listens on."""
+    apiserver_flags: tuple[str, ...] = ("--endpoint-reconciler-type=none",)
+    controllers = "*,-node-lifecycle-controller"
 
     def __init__(
         self,
@@ -48,17 +54,21 @@ class ControlPlane:
         self.ca = authority.certificate
         etcd = self._etcd()
         self.port = free_port()
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.url = f"https://{self.address}:{self.port}"
         self._apiserver(authority, proxy, etcd)
         self.api = self.as_user(ADMIN)
         self._controllers(authority)
         wait_for(
             "the default ServiceAccount", lambda: self.api.find("ServiceAccount", "default", "default") is not None
         )
+        self.start_node()
+        return self
+
+    def start_node(self) -> None:
+        """A fake node, on which every pod runs."""
         admin = self.as_user(ADMIN)
         self.node = FakeNode(admin, PodRunner(admin, self.folder / "pods", self.kubeconfig))
         self.node.start()
-        return self
 
     def stop(self) -> None:
         """Stops the API server before etcd; the other way round it hangs.
@@ -123,7 +133,8 @@ class ControlPlane:
         return url
 
     def _apiserver(self, authority: Authority, proxy: Authority, etcd: str) -> None:
-        certificate, key = authority.issue("kube-apiserver")
+        certificate, key = authority.issue("kube-apiserver", address=self.address)
+        kubelets, kubelets_key = authority.issue("kube-apiserver-kubelet-client")
         proxy_certificate, proxy_key = proxy.issue("front-proxy-client")
         self.sa_private, sa_public = signing_keys(self.folder / "pki")
         tokens = self.folder / "tokens.csv"
@@ -131,8 +142,9 @@ class ControlPlane:
         process = self._run(
             "kube-apiserver",
             *self._audit_flags(),
+            *self.apiserver_flags,
             f"--etcd-servers={etcd}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={self.address}",
             f"--secure-port={self.port}",
             f"--tls-cert-file={certificate}",
             f"--tls-private-key-file={key}",
@@ -143,7 +155,8 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={sa_public}",
             f"--service-account-signing-key-file={self.sa_private}",
-            "--endpoint-reconciler-type=none",
+            f"--kubelet-client-certificate={kubelets}",
+            f"--kubelet-client-key={kubelets_key}",
             f"--requestheader-client-ca-file={proxy.certificate}",
             "--requestheader-allowed-names=front-proxy-client",
             "--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -172,7 +185,7 @@ class ControlPlane:
             f"--service-account-private-key-file={self.sa_private}",
             f"--root-ca-file={authority.certificate}",
             "--use-service-account-credentials=true",
-            "--controllers=*,-node-lifecycle-controller",
+            f"--controllers={self.controllers}",
             "--horizontal-pod-autoscaler-sync-period=2s",
         )
         self._run("kube-scheduler", *common, f"--secure-port={free_port()}")

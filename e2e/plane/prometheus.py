@@ -16,14 +16,20 @@ from plane.processes import Process, free_port
 class Prometheus:
     """One server in one folder. Targets may be added while it runs.
 
-    `config` goes over ours, key by key at the top; paths in it are relative to `folder`.
+    `config` goes over ours, key by key at the top; paths in it are relative to `folder`. It listens on `address`.
     """
 
-    def __init__(self, folder: Path, scrape_interval: str = "1s", config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scrape_interval: str = "1s",
+        config: Mapping[str, Any] | None = None,
+        address: str = "127.0.0.1",
+    ) -> None:
         self.folder = folder
         self.scrape_interval = scrape_interval
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{address}:{self.port}"
         self._targets: list[dict[str, Any]] = []
         self.process: Process | None = None
         self._config = config or {}
@@ -51,7 +57,7 @@ class Prometheus:
                 str(program("prometheus")),
                 f"--config.file={self.folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={self.folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{self.port}",
+                f"--web.listen-address={self.url.removeprefix('http://')}",
                 "--log.level=warn",
             ],
             self.folder / "prometheus.log",

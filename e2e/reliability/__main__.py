@@ -5,7 +5,7 @@ import sys
 
 from reliability.marks import shown_rows
 from reliability.page import PAGE, page, sections
-from reliability.results import add_figure, begin, read_results, record
+from reliability.results import Results, add_figure, begin, read_results, record
 
 
 def main() -> int:
@@ -16,6 +16,7 @@ def main() -> int:
     commands.add_parser("check", help="fail where the page isn't what the tests' marks say")
     commands.add_parser("begin", help="forget the results of the run before")
     commands.add_parser("end", help="print the figures; fail where a row's test was not run or did not pass")
+    commands.add_parser("figures", help="print the figures so far")
     commands.add_parser("record", help="keep the figures of the last run for the page")
     figure = commands.add_parser("figure", help="hand a figure over to the end of the run")
     figure.add_argument("name")
@@ -31,6 +32,8 @@ def main() -> int:
             begin()
         case "end":
             return _end()
+        case "figures":
+            _print_figures(read_results())
         case "record":
             record(list(read_results().figures.values()))
         case _:
@@ -47,10 +50,7 @@ def _check() -> int:
 
 def _end() -> int:
     results = read_results()
-    width = max((len(name) for name in results.figures), default=0)
-    print("figures of this run")
-    for figure in results.figures.values():
-        print(f"  {figure.name:<{width}}  {figure.text}")
+    _print_figures(results)
     numbers = {row.number for rows in sections().values() for row in rows}
     shown = shown_rows()
     silent = sorted(numbers - shown.keys())
@@ -62,6 +62,13 @@ def _end() -> int:
     for path, test in missing:
         print(f"{path}::{test} was not run or did not pass", file=sys.stderr)
     return 1 if silent or missing else 0
+
+
+def _print_figures(results: Results) -> None:
+    width = max((len(name) for name in results.figures), default=0)
+    print("figures of this run")
+    for figure in results.figures.values():
+        print(f"  {figure.name:<{width}}  {figure.text}")
 
 
 if __name__ == "__main__":

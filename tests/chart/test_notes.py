@@ -14,6 +14,7 @@ def test_notes_tell_version_where_it_may_work_and_what_to_do_next(notes):
         "\n"
         "Try:\n"
         "  kubectl -n stepdown-system rollout status deployment/stepdown\n"
+        "  helm test stepdown --namespace stepdown-system\n"
         "  kubectl explain degradationpolicies.spec.levels\n"
         "  kubectl get degradationpolicies --all-namespaces --watch"
     )

@@ -12,6 +12,12 @@ app.kubernetes.io/name: stepdown
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* The pod of `helm test`: not the operator's, so that no Service and no budget takes it for one. */}}
+{{- define "stepdown.testSelector" -}}
+app.kubernetes.io/name: stepdown-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "stepdown.labels" -}}
 {{ include "stepdown.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

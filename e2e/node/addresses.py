@@ -1,0 +1,16 @@
+"""Where things are: one range for the link to the node, one for its pods, one for Services."""
+
+NODE = "node"
+"""Its name in Kubernetes."""
+LINK = "stepdown-node"
+"""The end of the link outside; at most 15 letters."""
+PREFIX = 24
+API_SERVER = "10.250.0.254"
+"""What the API server listens on, outside."""
+METRICS = "10.250.0.253"
+"""What Prometheus listens on, outside. Another address, because the operator refuses the API server's."""
+INSIDE = "10.250.0.1"
+"""The node's own."""
+PODS = "10.244.0.0/16"
+SERVICES = "10.0.0.0/24"
+"""What plane.control_plane gives out."""

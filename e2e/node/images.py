@@ -1,0 +1,74 @@
+"""The images of the node: the operator's own, one that pods of tests run Python in, and the one that holds pods open.
+
+All three share the base's layer. They are archives for `ctr images import`; nothing is pulled from a registry of
+images.
+"""
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from node import archive, building, debian, dockerfile
+from node.caching import cached
+from node.settings import PAUSE_IMAGE
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON_IMAGE = "stepdown.test/python:1"
+ARCHIVE = "image.tar"
+
+
+def plain() -> Path:
+    """An archive with nothing but Python, and with what holds pods open."""
+    base = debian.base()
+    python = archive.Settings(user="65532:65532", env=debian.ENV)
+    pause = replace(python, entrypoint=("/bin/sleep", "infinity"))
+    images = [archive.Image(n, (base.layer,), s) for n, s in ((PYTHON_IMAGE, python), (PAUSE_IMAGE, pause))]
+
+    def make(folder: Path) -> None:
+        archive.write_archive(folder / ARCHIVE, *images)
+
+    return cached("image-plain", (repr(images), *_code()), make) / ARCHIVE
+
+
+def operator() -> Path:
+    """An archive of what the Dockerfile makes of this clone, under the name that the chart asks for."""
+    base, stages = debian.base(), operator_stages()
+    files = building.context_files(ROOT, stages)
+
+    def make(folder: Path) -> None:
+        started = time.time()
+        upper = building.Builder(base.root, folder / "stages", ROOT).build(stages)
+        layer = archive.write_layer(upper, folder / "layer.tar", started)
+        image = archive.Image(operator_name(), (base.layer, layer), stages[-1].settings)
+        archive.write_archive(folder / ARCHIVE, image)
+        layer.unlink()
+        shutil.rmtree(folder / "stages")
+
+    contents = (part for path, content in files.items() for part in (path, content))
+    key = (str(base.layer), operator_name(), repr(stages), *_code(), *contents)
+    return cached("image-operator", key, make) / ARCHIVE
+
+
+def operator_name() -> str:
+    """The chart's own default."""
+    yaml = YAML(typ="safe", pure=True)
+    chart = ROOT / "helm" / "stepdown"
+    values, about = (yaml.load((chart / file).read_text()) for file in ("values.yaml", "Chart.yaml"))
+    return f"{values['image']['repository']}:{about['appVersion']}"
+
+
+def operator_stages() -> list[dockerfile.Stage]:
+    """The Dockerfile, read. Raises ValueError where it starts from something that Debian's packages can't stand for."""
+    stages = dockerfile.read((ROOT / "Dockerfile").read_text(), debian.ENV)
+    for stage in stages:
+        if not stage.base.startswith(f"python:{debian.PYTHON}."):
+            raise ValueError(f"Dockerfile: it starts from {stage.base}, and Debian {debian.SUITE} has {debian.PYTHON}")
+    return stages
+
+
+def _code() -> list[bytes]:
+    """What makes images, so that a change of it makes them again."""
+    return [Path(module.__file__ or "").read_bytes() for module in (archive, building, dockerfile)]

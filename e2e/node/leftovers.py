@@ -1,0 +1,39 @@
+"""What a node could leave behind, and how it is taken away."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from node.addresses import LINK
+
+CGROUP = "stepdown-node"
+"""The node's cgroup in each hierarchy, so that nobody else's are touched."""
+_HIERARCHIES = Path("/sys/fs/cgroup")
+
+
+def cgroups() -> list[Path]:
+    """The node's cgroups, the deepest first."""
+    roots = [root for root in _HIERARCHIES.glob(f"*/{CGROUP}") if root.is_dir()]
+    found = [folder for root in roots for folder in (root, *root.rglob("*")) if folder.is_dir()]
+    return sorted(found, key=lambda folder: len(folder.parts), reverse=True)
+
+
+def make_cgroups() -> None:
+    """One in each hierarchy: the kubelet wants its root to be there."""
+    for hierarchy in _HIERARCHIES.iterdir():
+        if (hierarchy / "cgroup.procs").exists():
+            (hierarchy / CGROUP).mkdir(exist_ok=True)
+
+
+def sweep(seconds: float = 10.0) -> None:
+    """Takes the link and the cgroups of a node that has ended. Raises TimeoutError where one is still in use."""
+    subprocess.run(["ip", "link", "delete", LINK], capture_output=True, check=False)
+    deadline = time.monotonic() + seconds
+    while left := cgroups():
+        for folder in left:
+            try:
+                folder.rmdir()
+            except OSError as error:  # its last process is still on the way out
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{folder} is still in use after {seconds:.0f} s: {error}") from error
+        time.sleep(0.02)

@@ -1,0 +1,74 @@
+"""What a machine looks like to those who fear that a node left something behind."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+_SETTINGS = ("vm", "kernel", "net")
+_RESTLESS = ("kernel/random", "kernel/pty/nr", "kernel/ns_last_pid", "net/netfilter/nf_conntrack_count")
+"""Settings that are counters."""
+_PROGRAMS = ("containerd", "kubelet", "kube-proxy", "runc", "unshare", "ctr")
+
+
+@dataclass(frozen=True)
+class Traces:
+    """One moment. Each is a set of lines."""
+
+    mounts: frozenset[str]
+    namespaces: frozenset[str]
+    links: frozenset[str]
+    routes: frozenset[str]
+    rules: frozenset[str]
+    cgroups: frozenset[str]
+    settings: frozenset[str]
+    processes: frozenset[str]
+
+    def changes(self, later: "Traces") -> list[str]:
+        """What is there later and wasn't now (+), and what is gone (-)."""
+        found = []
+        for name in (field.name for field in fields(self)):
+            now, then = getattr(self, name), getattr(later, name)
+            found += [f"{name} + {line}" for line in sorted(then - now)]
+            found += [f"{name} - {line}" for line in sorted(now - then)]
+        return found
+
+
+def traces() -> Traces:
+    """This machine now."""
+    return Traces(
+        mounts=frozenset(Path("/proc/mounts").read_text().splitlines()),
+        namespaces=_printed("ip", "netns", "list"),
+        links=frozenset(os.listdir("/sys/class/net")),
+        routes=_printed("ip", "route", "show", "table", "all"),
+        rules=_printed("nft", "list", "tables"),
+        cgroups=frozenset(str(path) for path in Path("/sys/fs/cgroup").rglob("*") if path.is_dir()),
+        settings=frozenset(_settings()),
+        processes=frozenset(_processes()),
+    )
+
+
+def _printed(*command: str) -> frozenset[str]:
+    return frozenset(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def _settings() -> Iterator[str]:
+    root = Path("/proc/sys")
+    for path in (path for name in _SETTINGS for path in (root / name).rglob("*") if path.is_file()):
+        name = str(path.relative_to(root))
+        if not name.startswith(_RESTLESS):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                yield f"{name} = {path.read_text().strip()}"
+
+
+def _processes() -> Iterator[str]:
+    """Those in a network other than ours, the keeper, and the node's programs wherever they run."""
+    ours = os.readlink("/proc/self/ns/net")
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            named = Path(command[0]).name.startswith(_PROGRAMS) or "node.keeper" in command
+            if named or os.readlink(folder / "ns/net") != ours:
+                yield f"{folder.name} {' '.join(command)}"
