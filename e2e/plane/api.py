@@ -20,6 +20,7 @@ _PLURALS = {
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
     "ScaledObject": ("keda.sh/v1alpha1", "scaledobjects"),
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
+    "ResourceQuota": ("v1", "resourcequotas"),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices"),
     "Job": ("batch/v1", "jobs"),
     "ValidatingAdmissionPolicy": ("admissionregistration.k8s.io/v1", "validatingadmissionpolicies"),

@@ -29,6 +29,7 @@ FLAGS: Right = ("patch", "", "configmaps")
 TOUCH: Right = ("patch", "", "pods")
 ROUTE: Right = ("patch", "", "services")
 WEIGHTS: Right = ("patch", "gateway.networking.k8s.io", "httproutes")
+MAKE: Right = ("create", "apps", "deployments")
 PODS: Right = ("list", "", "pods")
 PROXY: Right = ("get", "", "pods/proxy")
 
@@ -46,6 +47,9 @@ USERS: dict[str, list[Right]] = {
     "flag-replacer": [("update", "", "configmaps")],
     "router": [ROUTE],
     "weigher": [WEIGHTS],
+    "pager": [MAKE, ROUTE, PODS],
+    "pager-not-of-services": [MAKE, PODS],
+    "pager-not-of-deployments": [ROUTE, PODS],
     "watcher": [PODS],
     "prober": [PODS, PROXY],
     "prober-not-of-lists": [PROXY],
@@ -70,36 +74,40 @@ LEVELS: dict[str, Object] = {
         "actions": [{"route": {"httpRoute": "shop", "to": {"service": "static"}}}],
         "recover": {"trial": {"after": "5m"}},
     },
+    "page": {"actions": [{"statusPage": {"message": "Back soon."}}]},
     "pods": {"enter": {"any": [{"signal": "ready", "below": "50%"}]}},
     "probe": {"recover": {"probe": {"http": {"deployment": "shop", "path": "/"}, "successes": 3}}},
 }
 """The deeper level of a policy that asks for something. The target is a Deployment."""
 
 TABLE = """
-                      plain  scale  named  stateful  flags  keys  route  weights  pods  probe
-admin                 yes    no     no     no        yes    yes   yes    no       yes   yes
-admin-with-keda       yes    yes    yes    yes       yes    yes   yes    no       yes   yes
-editor                yes    no     no     no        yes    yes   yes    no       yes   yes
-viewer                yes    no     no     no        no     no    no     no       yes   no
-scaler                yes    yes    yes    no        no     no    no     no       no    no
-scaler-not-of-hpas    yes    no     no     no        no     no    no     no       no    no
-scaler-not-of-keda    yes    no     no     no        no     no    no     no       no    no
-owner-of-autoscalers  yes    no     no     no        no     no    no     no       no    no
-stateful-scaler       yes    no     no     yes       no     no    no     no       no    no
-flagger               yes    no     no     no        yes    yes   no     no       yes   no
-flagger-not-of-pods   yes    no     no     no        no     yes   no     no       yes   no
-flagger-not-of-lists  yes    no     no     no        no     yes   no     no       no    no
-flag-reader           yes    no     no     no        no     no    no     no       no    no
-flag-replacer         yes    no     no     no        no     no    no     no       no    no
-router                yes    no     no     no        no     no    yes    no       no    no
-weigher               yes    no     no     no        no     no    no     yes      no    no
-watcher               yes    no     no     no        no     no    no     no       yes   no
-prober                yes    no     no     no        no     no    no     no       yes   yes
-prober-not-of-lists   yes    no     no     no        no     no    no     no       no    no
-all-but-routes        yes    yes    yes    yes       yes    yes   no     yes      yes   yes
-nothing-more          yes    no     no     no        no     no    no     no       no    no
-of-one-name           yes    no     no     no        no     no    no     no       no    no
-elsewhere             yes    no     no     no        no     no    no     no       no    no
+                          plain  scale  named  stateful  flags  keys  route  weights  page  pods  probe
+admin                     yes    no     no     no        yes    yes   yes    no       yes   yes   yes
+admin-with-keda           yes    yes    yes    yes       yes    yes   yes    no       yes   yes   yes
+editor                    yes    no     no     no        yes    yes   yes    no       yes   yes   yes
+viewer                    yes    no     no     no        no     no    no     no       no    yes   no
+scaler                    yes    yes    yes    no        no     no    no     no       no    no    no
+scaler-not-of-hpas        yes    no     no     no        no     no    no     no       no    no    no
+scaler-not-of-keda        yes    no     no     no        no     no    no     no       no    no    no
+owner-of-autoscalers      yes    no     no     no        no     no    no     no       no    no    no
+stateful-scaler           yes    no     no     yes       no     no    no     no       no    no    no
+flagger                   yes    no     no     no        yes    yes   no     no       no    yes   no
+flagger-not-of-pods       yes    no     no     no        no     yes   no     no       no    yes   no
+flagger-not-of-lists      yes    no     no     no        no     yes   no     no       no    no    no
+flag-reader               yes    no     no     no        no     no    no     no       no    no    no
+flag-replacer             yes    no     no     no        no     no    no     no       no    no    no
+router                    yes    no     no     no        no     no    yes    no       no    no    no
+weigher                   yes    no     no     no        no     no    no     yes      no    no    no
+pager                     yes    no     no     no        no     no    yes    no       yes   yes   no
+pager-not-of-services     yes    no     no     no        no     no    no     no       no    yes   no
+pager-not-of-deployments  yes    no     no     no        no     no    yes    no       no    yes   no
+watcher                   yes    no     no     no        no     no    no     no       no    yes   no
+prober                    yes    no     no     no        no     no    no     no       no    yes   yes
+prober-not-of-lists       yes    no     no     no        no     no    no     no       no    no    no
+all-but-routes            yes    yes    yes    yes       yes    yes   no     yes      no    yes   yes
+nothing-more              yes    no     no     no        no     no    no     no       no    no    no
+of-one-name               yes    no     no     no        no     no    no     no       no    no    no
+elsewhere                 yes    no     no     no        no     no    no     no       no    no    no
 """
 NEEDS: dict[str, list[Right]] = {
     "plain": [],
@@ -110,6 +118,7 @@ NEEDS: dict[str, list[Right]] = {
     "keys": [FLAGS],
     "route": [ROUTE],
     "weights": [WEIGHTS],
+    "page": [MAKE, ROUTE, PODS],
     "pods": [PODS],
     "probe": [PODS, PROXY],
 }

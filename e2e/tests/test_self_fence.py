@@ -12,11 +12,14 @@ import pytest
 
 from plane.api import Api, ApiError
 from plane.operator_writes import ABUSES, APPLY, NEEDED, Write, objects
+from plane.page_writes import PAGE_ABUSES, PAGE_NEEDED, page
 from plane.processes import wait_for
 from plane.release import Release
 from plane.tools import Tool
 
 FENCE = "the fence of the Stepdown operator: "
+EVERY_ABUSE = ABUSES | PAGE_ABUSES
+EVERY_NEED = NEEDED | PAGE_NEEDED
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,8 @@ def operators_token(
         wait_for("ScaledObjects are served", lambda: api.list("ScaledObject", namespace) == [])
         for obj in objects(namespace):
             api.create(obj)
+        owner = api.get("DegradationPolicy", "shop", namespace)
+        api.create(page(uid=owner["metadata"]["uid"]), namespace)
         for bare in objects(namespace):
             if bare["kind"] in ("Service", "HTTPRoute"):
                 api.create({**bare, "metadata": {"name": "bare"}}, namespace)
@@ -55,19 +60,19 @@ def operators_token(
             kubectl("delete", "clusterrolebinding", "almighty")
 
 
-@pytest.mark.parametrize("abuse", ABUSES)
+@pytest.mark.parametrize("abuse", EVERY_ABUSE)
 def test_the_operators_token_cannot_do_what_its_code_never_does(
     operators_token: Callable[[Write], str], abuse: str
 ) -> None:
-    said = operators_token(ABUSES[abuse])
+    said = operators_token(EVERY_ABUSE[abuse])
 
     assert said.startswith("403 ")
     assert FENCE in said
 
 
-@pytest.mark.parametrize("need", NEEDED)
+@pytest.mark.parametrize("need", EVERY_NEED)
 def test_the_operators_token_can_do_what_its_code_does(operators_token: Callable[[Write], str], need: str) -> None:
-    assert operators_token(NEEDED[need]) == ""
+    assert operators_token(EVERY_NEED[need]) == ""
 
 
 def test_a_refusal_of_the_fence_names_what_was_sent(operators_token: Callable[[Write], str]) -> None:
@@ -83,7 +88,7 @@ def test_a_refusal_of_the_fence_names_what_was_sent(operators_token: Callable[[W
 def test_every_one_of_more_than_thirty_abuses_is_refused_by_the_fence(
     operators_token: Callable[[Write], str], figure: Callable[..., None]
 ) -> None:
-    refused = sum(FENCE in operators_token(write) for write in ABUSES.values())
+    refused = sum(FENCE in operators_token(write) for write in EVERY_ABUSE.values())
 
-    assert refused == len(ABUSES) > 30
+    assert refused == len(EVERY_ABUSE) > 30
     figure("abuse writes refused", refused)

@@ -207,6 +207,33 @@ def restore(
     raise typer.Exit(put_back(Request(name, namespaces, prints, uninstalls, seconds, place)))
 
 
+@app.command()
+def page(
+    message: Annotated[str, typer.Option("--message", metavar="TEXT", help="What people read, as plain text.")],
+    port: Annotated[list[int], typer.Option("--port", metavar="PORT", min=1, max=65535, help="Port, repeatable.")],
+    health_port: Annotated[
+        int, typer.Option("--health-port", metavar="PORT", min=1, max=65535, help="Port of /readyz and /healthz.")
+    ],
+    retry_after: Annotated[
+        int, typer.Option("--retry-after", metavar="SECONDS", min=1, max=3600, help="When to try again.")
+    ] = 60,
+) -> None:
+    """Serve a status page: 503 with a message to every request, as the pods of a policy's statusPage do.
+
+    Ends by SIGTERM, after some seconds. Exit code 2 when a port is taken.
+    """
+    import asyncio
+
+    from stepdown.page.server import serve
+    from stepdown.page.text import Notice
+
+    try:
+        asyncio.run(serve(Notice(message, retry_after), port, health_port))
+    except OSError as error:
+        typer.echo(f"stepdown: a port can't be listened on: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+
+
 def _seconds(option: str, text: str) -> float:
     """A time above zero, for an option."""
     from stepdown.api.durations import parse_promql

@@ -24,6 +24,7 @@ from stepdown.engine.reasons import EventReason, Problem, Reason
 from stepdown.engine.report import Report, render, with_transition
 from stepdown.mass_guard import MassGuard, held_back, override_of
 from stepdown.news import News
+from stepdown.page_keeper import PageKeeper, keep_pages
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import NO_TOUCHES, Claims, Memory, Prepared, Problems
 from stepdown.refresher import Refresher
@@ -42,13 +43,14 @@ NEWER = "its status was written by a newer version; upgrade the operator"
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Ticks for one leadership: `epoch` is its number."""
+    """Ticks for one leadership: `epoch` is its number. Without a keeper no status pages are made."""
 
     cluster: Cluster
     journal: Journal
     claims: Claims
     epoch: int
     guard: MassGuard = field(default_factory=MassGuard)
+    keeper: PageKeeper | None = None
 
     async def tick(
         self,
@@ -95,7 +97,8 @@ class Cycle:
             memory.touched = NO_TOUCHES
         decision, state = decide(prepared.ladder, before, observations, now)
         tick = Tick(policy, status, prepared, memory, now, decision, state)
-        if decision.level or decision.is_transition or status.ledger or _verification_due(policy, memory, now):
+        due = _verification_due(policy, memory, now) or not prepared.pages.keys() >= set(status.pages)
+        if decision.level or decision.is_transition or status.ledger or due:
             try:
                 await self._plan(tick, before)
             except Refused as error:
@@ -117,6 +120,7 @@ class Cycle:
         """What the level decided on means for what is there; a level that can't be entered is decided on again."""
         policy, prepared, memory = tick.policy, tick.prepared, tick.memory
         snapshot = await self._snapshot(policy, prepared, tick.status)
+        wrong = await keep_pages(self.keeper, tick, snapshot)
         plan = Plan(label(policy), prepared.spec, tick.status.ledger, snapshot, self.claims.holder)
         unavailable = NO_LEVELS
         while tick.is_acting and tick.decision.is_transition and plan.blocks(tick.decision.level):
@@ -128,7 +132,8 @@ class Cycle:
         tick.wanted = plan.wanted(tick.decision.level) if tick.is_acting else {}
         tick.undone = plan.undone(tick.decision.level)
         waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
-        memory.issues = plan.issues + plan.conflicts + plan.unready(tick.undone | waiting)
+        warm = set(prepared.pages.values()) if tick.is_acting and not tick.is_suspended else NO_LEVELS
+        memory.issues = wrong + plan.issues + plan.conflicts + plan.unready(tick.undone | waiting | warm)
         memory.issues += plan.silent(tick.decision.level) if tick.is_acting else []
         memory.issues += held
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
@@ -268,7 +273,9 @@ class Cycle:
 
     async def _snapshot(self, policy: Policy, prepared: Prepared, status: PolicyStatus) -> dict[Ref, Any]:
         spec = prepared.spec
-        refs = [ref for level in spec.levels for action in level.actions for ref in references(action, spec)]
+        refs = [
+            ref for place, level in enumerate(spec.levels) for a in level.actions for ref in references(a, spec, place)
+        ]
         refs += [Ref(entry.target.kind, entry.target.name) for entry in status.ledger]
         return dict(await self.cluster.read(policy.namespace, list(dict.fromkeys(refs))))
 

@@ -151,3 +151,16 @@ class Journal(Protocol):
 
     def tell(self, policy: Policy, event: Event) -> None:
         """Hands over an Event; never blocks and never fails."""
+
+
+class Pages(Protocol):
+    """Knows how to make and take away Deployments of our own, for status pages; they are patched as all objects are.
+
+    Both raise Refused, Conflict or Unknown.
+    """
+
+    async def make(self, namespace: str, deployment: Object) -> Object:
+        """Creates a Deployment; gives it as stored. Conflict where one of its name is there."""
+
+    async def remove(self, namespace: str, name: str, uid: str) -> None:
+        """Deletes a Deployment, this very one. One that is gone is no error."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from stepdown.actions.status_page import pages
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
 from stepdown.engine.ladder import Ladder, build_ladder
@@ -24,17 +25,22 @@ Problems = tuple[tuple[Problem, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A valid spec made ready, once per edit; `problems` leave it running with some signals missing."""
+    """A valid spec made ready, once per edit; `problems` leave it running with some signals missing.
+
+    `pages` are the places of the levels that show a status page, by the name of its Deployment.
+    """
 
     spec: PolicySpec
     ladder: Ladder
     questions: Mapping[str, Question]
     problems: Problems = ()
+    pages: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, namespace: str, spec: PolicySpec, problems: Problems = ()) -> "Prepared":
         """Of a valid spec."""
-        return cls(spec, build_ladder(spec), signal_questions(namespace, spec), problems)
+        places = {name: place for name, (place, _) in pages(spec).items()}
+        return cls(spec, build_ladder(spec), signal_questions(namespace, spec), problems, places)
 
     @property
     def needs_endpoint(self) -> bool:
@@ -48,9 +54,10 @@ class Prepared:
         intervals: dict[ProbeQuestion, float] = {}
         for level in self.spec.levels:
             if level.recover is not None and level.recover.probe is not None:
-                for question in probe_question(namespace, level).values():
-                    seconds = level.recover.probe.interval
-                    intervals[question] = min(seconds, intervals.get(question, seconds))
+                for question in probe_question(namespace, self.spec, level).values():
+                    if isinstance(question, ProbeQuestion):
+                        seconds = level.recover.probe.interval
+                        intervals[question] = min(seconds, intervals.get(question, seconds))
         return intervals
 
 
@@ -119,7 +126,7 @@ def questions(policy: Policy, prepared: Prepared, *, with_budgets: bool) -> dict
     asked = dict(prepared.questions)
     state = (policy.raw.get("status") or {}).get("state") or {}
     for level in prepared.spec.levels[1 : int(state.get("index", 0)) + 1]:
-        asked.update(probe_question(policy.namespace, level))
+        asked.update(probe_question(policy.namespace, prepared.spec, level))
     if with_budgets:
         asked.update(budget_questions(policy.namespace, prepared.spec))
     return asked

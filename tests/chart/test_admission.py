@@ -66,6 +66,7 @@ def test_the_author_is_asked_for_each_kind_of_thing_that_the_operator_would_chan
         "patch scaledobjects.keda.sh",
         "patch configmaps",
         "patch pods",
+        "create deployments.apps",
         "patch services",
         "patch httproutes.gateway.networking.k8s.io",
         "list pods",
@@ -74,12 +75,14 @@ def test_the_author_is_asked_for_each_kind_of_thing_that_the_operator_would_chan
 
 
 def test_only_what_scaling_may_change_instead_follows_the_features(render):
-    off = dict.fromkeys(("scale", "flags", "refreshPods", "route", "gateway", "hpa", "keda", "probes"), False)
+    names = ("scale", "flags", "refreshPods", "route", "gateway", "statusPage", "hpa", "keda", "probes")
+    off = dict.fromkeys(names, False)
     assert asked(render({"features": off})) == [
         "patch deployments.apps --subresource=scale",
         "patch statefulsets.apps --subresource=scale",
         "patch configmaps",
         "patch pods",
+        "create deployments.apps",
         "patch services",
         "patch httproutes.gateway.networking.k8s.io",
         "list pods",
@@ -99,3 +102,18 @@ def test_the_fence_is_around_the_charts_own_account(render, values, account):
     (fence,) = [spec for name, spec in policies(render(values)).items() if name.endswith("-self-fence")]
     (condition,) = fence["matchConditions"]
     assert condition["expression"].endswith(f"== 'system:serviceaccount:stepdown-system:{account}'")
+
+
+def test_the_fence_leaves_deployments_alone_where_there_are_no_status_pages(render):
+    on, off = (policies(render({"features": {"statusPage": given}}))["stepdown-self-fence"] for given in (True, False))
+    assert "stepdown-page-" in str(on)
+    assert "stepdown-page" not in str(off)
+
+
+def test_the_fence_knows_the_image_that_pages_are_made_of(render):
+    image = f"registry.example/stepdown@sha256:{'1' * 64}"
+    repository, _, digest = image.partition("@")
+    objects = render({"image": {"repository": repository, "digest": digest}})
+    (config,) = [o["data"]["config.json"] for o in objects if o["kind"] == "ConfigMap"]
+    assert f'"image": "{image}"' in config
+    assert f"c.image == '{image}'" in str(policies(objects)["stepdown-self-fence"])

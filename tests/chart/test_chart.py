@@ -186,6 +186,7 @@ def test_without_a_url_there_is_no_default_endpoint(render):
         " --serviceaccount=stepdown-system:stepdown",
         "leaseNamespace": "stepdown-system",
         "metricsEndpoint": None,
+        "statusPage": {"image": "ghcr.io/stepdown-dev/stepdown:0.1.0", "pullPolicy": "IfNotPresent"},
         "logLevel": "info",
         "logFormat": "json",
         "metricsAddress": "0.0.0.0:8080",

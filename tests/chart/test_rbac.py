@@ -25,14 +25,16 @@ SCALE = {
     "autoscaling/horizontalpodautoscalers": "get list",
     "keda.sh/scaledobjects": "get list",
 }
+PAGES = {"apps/deployments": "get create patch delete"}
 DEFAULT_FEATURES = {
     **SCALE,
+    **PAGES,
     "autoscaling/horizontalpodautoscalers": "get list patch",
     "configmaps": "get patch",
     "services": "get patch",
     **TOUCHED_PODS,
 }
-FEATURES = ("scale", "flags", "refreshPods", "route", "gateway", "hpa", "keda", "probes")
+FEATURES = ("scale", "flags", "refreshPods", "route", "gateway", "statusPage", "hpa", "keda", "probes")
 
 
 def only(*features):
@@ -139,6 +141,7 @@ def test_with_watch_others_off_no_right_on_policies_reaches_further_than_the_lis
         (["refreshPods", "probes"], {**WORKLOADS, **PODS}),
         (["route"], {**WORKLOADS, **PODS, "services": "get patch"}),
         (["gateway"], {**PODS, "services": "get", "gateway.networking.k8s.io/httproutes": "get patch"}),
+        (["statusPage"], {**WORKLOADS, **PAGES, **PODS, "services": "get patch"}),
         (["probes"], {**WORKLOADS, **PODS}),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stepdown.actions.page_deployment import PageImage
 from stepdown.controller.config import BadConfig, read_config
 from stepdown.mass_guard import Limit
 
@@ -54,3 +55,13 @@ def test_the_mass_guard_takes_a_count_or_a_share(tmp_path: Path, most: int | str
 def test_what_is_neither_a_count_nor_a_share_is_refused(tmp_path: Path, most: object):
     with pytest.raises(BadConfig, match="massGuard"):
         read(tmp_path, massGuard={"maxNewlyDegraded": most})
+
+
+def test_status_pages_are_made_of_the_image_that_is_given_and_none_without(tmp_path: Path):
+    page = {"image": "registry.example/stepdown:1", "pullPolicy": "Always", "pullSecrets": ["registry"]}
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"statusPage": page}))
+    found = read_config(file).status_page
+    assert found is not None
+    assert found.made_of == PageImage("registry.example/stepdown:1", "Always", ("registry",))
+    assert read_config(None).status_page is None

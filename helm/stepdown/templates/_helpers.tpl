@@ -63,11 +63,20 @@ kubectl -n $NAMESPACE create rolebinding {{ $name }} --clusterrole={{ $name }}-w
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- $page := dict "image" (include "stepdown.image" .) "pullPolicy" .Values.image.pullPolicy -}}
+{{- $secrets := list -}}
+{{- range .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets .name -}}
+{{- end -}}
+{{- if $secrets -}}
+{{- $_ := set $page "pullSecrets" $secrets -}}
+{{- end -}}
 {{- dict
   "namespaces" (ternary (list) .Values.namespaces .Values.watchOthers)
   "optIn" (include "stepdown.optIn" .)
   "leaseNamespace" .Release.Namespace
   "metricsEndpoint" (ternary $endpoint nil (not (empty $endpoint)))
+  "statusPage" (ternary $page nil .Values.features.statusPage)
   "logLevel" .Values.logLevel
   "logFormat" .Values.logFormat
   "metricsAddress" "0.0.0.0:8080"

@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.actions import flags, route, scale, weights
+from stepdown.actions import flags, route, scale, status_page, weights
 from stepdown.actions.translation import ActionIssue, Translation, View
 from stepdown.api.actions import Action
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import Ref
 
-__all__ = ["ActionIssue", "Translation", "View", "references", "translate"]
+__all__ = ["ActionIssue", "Translation", "View", "moved", "references", "translate"]
 
 
-def references(action: Action, spec: PolicySpec) -> list[Ref]:
-    """The objects that must be read before an action can be translated."""
+def references(action: Action, spec: PolicySpec, place: int) -> list[Ref]:
+    """The objects that must be read before an action of the level at `place` can be translated."""
     if action.scale is not None:
         return scale.references(action.scale, spec)
     if action.flags is not None:
         return flags.references(action.flags)
+    if action.status_page is not None:
+        return status_page.references(action.status_page, spec, place)
     assert action.route is not None
     if action.route.http_route is not None:
         return weights.references(action.route, spec)
@@ -30,7 +32,15 @@ def translate(action: Action, spec: PolicySpec, place: int, view: Mapping[Ref, A
         return scale.translate(action.scale, spec, place, View(view))
     if action.flags is not None:
         return flags.translate(action.flags, place, View(view))
+    if action.status_page is not None:
+        return status_page.translate(action.status_page, spec, place, View(view))
     assert action.route is not None
     if action.route.http_route is not None:
         return weights.translate(action.route, spec, place, View(view))
     return route.translate(action.route, spec, place, View(view))
+
+
+def moved(action: Action, spec: PolicySpec) -> Ref | None:
+    """What an action moves the traffic of; None where it moves none."""
+    moving = action.route or action.status_page
+    return route.moved(moving, spec) if moving is not None else None

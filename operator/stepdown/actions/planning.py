@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from stepdown.actions import route, translate
+from stepdown.actions import moved, translate
 from stepdown.actions.translation import ActionIssue, Translation
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
@@ -44,14 +44,11 @@ class Plan:
                 for translation in translations
                 for found in translation.issues
             ]
-        self._routes = [
-            [t for t, action in zip(translations, level.actions, strict=True) if action.route is not None]
-            for translations, level in zip(self._levels, spec.levels, strict=True)
-        ]
         self._names = [level.name for level in spec.levels]
-        self._moved = [
-            [route.moved(a.route, spec) if a.route is not None else None for a in level.actions]
-            for level in spec.levels
+        self._moved = [[moved(action, spec) for action in level.actions] for level in spec.levels]
+        self._routes = [
+            [t for t, ref in zip(translations, refs, strict=True) if ref is not None]
+            for translations, refs in zip(self._levels, self._moved, strict=True)
         ]
         self.conflicts: list[tuple[Problem, str, int]] = []
 
@@ -62,13 +59,13 @@ class Plan:
         over, and would be overruled.
         """
         levels = {level for _, _, level in self.conflicts}
-        moved: set[Ref | None] = set()
+        overruled: set[Ref | None] = set()
         for level in range(place, 0, -1):
             wanted = self._moved[level]
             made = [not t.issues and self._unready(t) is None for t in self._levels[level]]
-            if any(not done and ref not in moved for ref, done in zip(wanted, made, strict=True)):
+            if any(not done and ref not in overruled for ref, done in zip(wanted, made, strict=True)):
                 levels.add(level)
-            moved |= {ref for ref, done in zip(wanted, made, strict=True) if ref and done}
+            overruled |= {ref for ref, done in zip(wanted, made, strict=True) if ref and done}
         return levels
 
     def unlike(self, key: FieldKey, place: int) -> set[int]:

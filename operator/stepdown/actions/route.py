@@ -7,10 +7,12 @@ than the trouble. The whole selector is one field, because a merge would leave o
 from typing import Any
 
 from stepdown.actions.translation import ActionIssue, Translation, View, issue, target_of
-from stepdown.api.actions import RouteAction
+from stepdown.api.actions import RouteAction, StatusPageAction
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import FieldChange, Ref
 from stepdown.engine.reasons import Problem
+
+SCALE_UP = "scale it up, or set the level's route to one that is ready"
 
 
 def references(action: RouteAction, spec: PolicySpec) -> list[Ref]:
@@ -20,18 +22,9 @@ def references(action: RouteAction, spec: PolicySpec) -> list[Ref]:
 
 def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> Translation:
     """The change of the selector; `unready` where the fallback couldn't answer now."""
-    name = service_of(action, spec)
-    service = view.get("Service", name)
-    if service is None:
-        return issue(
-            Problem.TARGET_NOT_FOUND,
-            f"route: Service {name} isn't there; create it or correct the action's name",
-        )
-    if not service.get("spec", {}).get("selector"):
-        return issue(
-            Problem.ACTION_UNSUPPORTED,
-            f"route: Service {name} has no selector, so there is nothing to point elsewhere",
-        )
+    service = service_in(view, service_of(action, spec), "route")
+    if isinstance(service, ActionIssue):
+        return Translation(issues=[service])
     kind, fallback = _fallback(action)
     workload = view.get(kind, fallback)
     if workload is None:
@@ -46,24 +39,46 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
             Problem.ACTION_UNSUPPORTED,
             f"route: {kind} {fallback} selects its pods by expressions, which a Service can't; use matchLabels",
         )
+    return pointed(service, f"route: {kind} {fallback}", labels, place, view)
+
+
+def service_in(view: View, name: str, action: str) -> dict[str, Any] | ActionIssue:
+    """A Service whose traffic can be moved, or why it can't; `action` is the one that would."""
+    service = view.get("Service", name)
+    if service is None:
+        text = f"{action}: Service {name} isn't there; create it or correct the action's name"
+        return ActionIssue(Problem.TARGET_NOT_FOUND, text)
+    if not service.get("spec", {}).get("selector"):
+        text = f"{action}: Service {name} has no selector, so there is nothing to point elsewhere"
+        return ActionIssue(Problem.ACTION_UNSUPPORTED, text)
+    return service
+
+
+def pointed(
+    service: dict[str, Any], who: str, labels: dict[str, str], place: int, view: View, cure: str = SCALE_UP
+) -> Translation:
+    """A Service's selector pointed at the pods with some labels; `unready` where they couldn't answer now.
+
+    `who` names them for people, `cure` says what helps where none of them is ready.
+    """
     change = FieldChange(target_of("Service", service), "/spec/selector", labels, place)
     pods = view.all("Pod")
-    why = silence(service, selected(pods, labels))
+    why = silence(service, selected(pods, labels), cure)
     if why is None:
         return Translation([change])
-    unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"route: {kind} {fallback} {why}")
+    unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"{who} {why}")
     primary_answers = silence(service, selected(pods, service["spec"]["selector"])) is None
     return Translation([change], unready=unready, may_go_back=primary_answers)
 
 
-def moved(action: RouteAction, spec: PolicySpec) -> Ref:
+def moved(action: RouteAction | StatusPageAction, spec: PolicySpec) -> Ref:
     """What an action moves the traffic of."""
-    if action.http_route is not None:
+    if isinstance(action, RouteAction) and action.http_route is not None:
         return Ref("HTTPRoute", action.http_route)
     return Ref("Service", service_of(action, spec))
 
 
-def service_of(action: RouteAction, spec: PolicySpec) -> str:
+def service_of(action: RouteAction | StatusPageAction, spec: PolicySpec) -> str:
     """The Service that an action takes traffic from, the target's where none is named."""
     name = action.service or spec.target.service
     assert name is not None
@@ -83,11 +98,11 @@ def selected(pods: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[st
     return [p for p in pods if labels.items() <= (p["metadata"].get("labels") or {}).items()]
 
 
-def silence(service: dict[str, Any], pods: list[dict[str, Any]]) -> str | None:
+def silence(service: dict[str, Any], pods: list[dict[str, Any]], cure: str = SCALE_UP) -> str | None:
     """Why these pods couldn't answer for a Service; None where they can."""
     ready = [pod for pod in pods if is_ready(pod)]
     if not ready:
-        return "has 0 ready pods (needs 1); scale it up, or set the level's route to one that is ready"
+        return f"has 0 ready pods (needs 1); {cure}"
     name = service["metadata"]["name"]
     for port in service["spec"].get("ports") or []:
         wanted = port.get("targetPort", port.get("port"))

@@ -1,4 +1,4 @@
-"""The API server: raw JSON in and out, PATCH only, one deadline for every call.
+"""The API server: raw JSON in and out, no PUT, one deadline for every call.
 
 Typed models drop fields that they don't know, so none are used; the client brings credentials, TLS and the pool.
 What can go wrong is translated here and nowhere else, to the three errors of the ports.
@@ -127,6 +127,11 @@ class Api:
     async def post(self, path: str, body: Object) -> Object:
         """A creation. Raises Conflict (it is there), Refused and Unknown."""
         return await self._call("POST", path, body)
+
+    async def delete(self, path: str, uid: str) -> Object:
+        """A deletion of this very object. Raises Conflict (another one has its name), Refused and Unknown."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        return await self._call("DELETE", path, {**options, "preconditions": {"uid": uid}})
 
     async def _again(self, method: str, path: str, body: Any = None, content: str = "application/json") -> Object:
         """A call that may be sent again when it failed; one without an answer isn't, for the next would have none."""

@@ -1,4 +1,4 @@
-"""What a level does: scale workloads, set feature flags, move traffic."""
+"""What a level does: scale workloads, set feature flags, move traffic, show a status page."""
 
 import re
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from stepdown.api.model import Model, ObjectName, Rule, at_most_one, exactly_one
+from stepdown.api.model import Duration, Model, ObjectName, Rule, at_most_one, duration_field, exactly_one, within
 
 FLAG_PATTERN = r"^[A-Za-z0-9_.-]+$"
 
@@ -196,6 +196,24 @@ class RouteAction(Model):
     )
 
 
+class StatusPageAction(Model):
+    """A Service's traffic moved to a small page of our own, which answers 503 with a message."""
+
+    message: str = Field(
+        min_length=1,
+        max_length=512,
+        description="What people read on it, as plain text. Example: We will be right back.",
+    )
+    retry_after: Duration = duration_field(
+        "1m", "When to try again: sent as Retry-After, and the page asks anew by itself. Example: 1m"
+    )
+    service: ObjectName | None = Field(
+        None, description="Service to move; the target's where none is named. Example: checkout"
+    )
+
+    rules = (within("retryAfter", "1s", "1h"),)
+
+
 class Action(Model):
     """One action: exactly one key names its kind."""
 
@@ -205,5 +223,8 @@ class Action(Model):
         description="Set feature flags. Example: {disable: [reviews], in: {flagd: {configMap: checkout-flags}}}",
     )
     route: RouteAction | None = Field(None, description="Move traffic. Example: {to: {deployment: checkout-static}}")
+    status_page: StatusPageAction | None = Field(
+        None, description="Move traffic to a status page. Example: {message: We will be right back.}"
+    )
 
-    rules = (exactly_one("scale", "flags", "route", what="an action"),)
+    rules = (exactly_one("scale", "flags", "route", "statusPage", what="an action"),)

@@ -210,7 +210,9 @@ class Level(Model):
         default_factory=list, max_length=16, description="What the level does. Example: [{scale: {by: 100%}}]"
     )
     recover: Recover | None = Field(
-        None, description="The way back where traffic was moved away. Example: {trial: {after: 5m}}"
+        None,
+        description="The way back where traffic was moved away; a statusPage brings its own where there is none."
+        " Example: {trial: {after: 5m}}",
     )
 
     rules = (
@@ -233,3 +235,8 @@ class Level(Model):
             ),
         ),
     )
+
+    @property
+    def shows_page(self) -> bool:
+        """Whether it moves traffic to a status page."""
+        return any(action.status_page is not None for action in self.actions)

@@ -154,4 +154,17 @@ class PolicySpec(Model):
                 or all(a.route is None or a.route.service is not None for level in s.levels for a in level.actions)
             ),
         ),
+        Rule(
+            cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
+            " || l.actions.all(a, !has(a.statusPage) || has(a.statusPage.service)))",
+            message="statusPage without a Service means the target's: set target.service or name one in the action",
+            holds=lambda s: (
+                s.target.service is not None
+                or all(
+                    a.status_page is None or a.status_page.service is not None
+                    for level in s.levels
+                    for a in level.actions
+                )
+            ),
+        ),
     )

@@ -5,6 +5,7 @@ gives an unchanged status and nothing is written.
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from stepdown.api.model import Model
 
 LEDGER_MAX = 64
 HISTORY_MAX = 20
+PAGES_MAX = 128
 
 
 class EntryState(StrEnum):
@@ -177,6 +179,11 @@ class PolicyStatus(Model):
         default_factory=list,
         max_length=LEDGER_MAX,
         description="Fields held, with what was there before. Example: []",
+    )
+    pages: list[Annotated[str, Field(max_length=63)]] = Field(
+        default_factory=list,
+        max_length=PAGES_MAX,
+        description="Deployments of status pages that were made for the policy. Example: [stepdown-page-shop-1a2b3c4d]",
     )
     history: list[Transition] = Field(
         default_factory=list,

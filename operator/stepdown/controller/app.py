@@ -27,6 +27,7 @@ from stepdown.controller.config import Config
 from stepdown.controller.endpoints import Endpoints
 from stepdown.controller.evaluator import Evaluator
 from stepdown.controller.feeder import Feeder
+from stepdown.controller.keeping import page_keeper
 from stepdown.controller.lease import Lease
 from stepdown.controller.listing import Page, pages, remembered_epoch
 from stepdown.controller.memory import give_back_long_blocks
@@ -165,7 +166,8 @@ class Operator:
             refused=await server_addresses(self._api),
             on_request=self._metrics.queries.inc,
         )
-        cycle = Cycle(cluster, journal, Claims(), epoch, MassGuard(self._config.mass_guard.limit))
+        keeper = page_keeper(self._config, self._api, cluster, journal)
+        cycle = Cycle(cluster, journal, Claims(), epoch, MassGuard(self._config.mass_guard.limit), keeper)
         evaluator = Evaluator(cycle, endpoints, self._metrics, endpoints.problems)
         see = partial(_see, evaluator, endpoints)
         known = partial(_known, evaluator, endpoints)

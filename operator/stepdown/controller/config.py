@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
 
+from stepdown.actions.page_deployment import PageImage
 from stepdown.api.endpoint import EndpointSpec
 from stepdown.api.model import Duration, Model, duration_field
 from stepdown.mass_guard import Limit
@@ -48,6 +49,21 @@ class MassGuardConfig(Model):
         return Limit(share=int(found.removesuffix("%")) / 100, window=self.window)
 
 
+class StatusPageConfig(Model):
+    """What status pages are made of: the operator's own image."""
+
+    image: str = Field(min_length=1, max_length=1024, description="The image. Example: ghcr.io/stepdown-dev/stepdown:1")
+    pull_policy: str = Field("IfNotPresent", max_length=32, description="When it is pulled. Example: IfNotPresent")
+    pull_secrets: list[str] = Field(
+        default_factory=list, description="Secrets to pull it with, of the page's namespace. Example: [registry]"
+    )
+
+    @property
+    def made_of(self) -> PageImage:
+        """As the keeper of pages takes it."""
+        return PageImage(self.image, self.pull_policy, tuple(self.pull_secrets))
+
+
 class Config(Model):
     """Everything that is not in a resource."""
 
@@ -63,6 +79,9 @@ class Config(Model):
         description="Command that lets the operator into the namespace $NAMESPACE. Example: kubectl -n $NAMESPACE …",
     )
     metrics_endpoint: EndpointSpec | None = Field(None, description="The endpoint `default`. Example: {url: http://…}")
+    status_page: StatusPageConfig | None = Field(
+        None, description="What status pages are made of; none are made without. Example: {image: …}"
+    )
     metrics_address: str = Field(
         "0.0.0.0:8080",
         max_length=300,

@@ -11,6 +11,10 @@ from stepdown.api.policy import PolicySpec
 from stepdown.api.quantities import Quantity
 from stepdown.api.signals import Signal, Unit, WhenMissing
 from stepdown.engine import promql
+from stepdown.engine.questions import probe_question
+
+PAGE_TRIAL = Trial(after=60.0)
+"""The way back of a status page that names none: once the target's pods are ready."""
 
 _SHOWN_AS = {Unit.RATIO: Quantity(0, "%"), Unit.SECONDS: Quantity(0, "ms")}
 
@@ -50,6 +54,7 @@ class Watch:
 class Step:
     """One level: the numbers of its watches in `Ladder.watches`, and its effective way back.
 
+    `probe_name` is the observation that the way back needs, of a probe or of the target's pods; empty for none.
     A level without a way back of its own takes the one of the nearest level above it that has one, because
     that level's traffic is still away.
     """
@@ -107,7 +112,10 @@ def build_ladder(spec: PolicySpec) -> Ladder:
             watches.append(_watch(spec, level, place, condition))
         if level.recover is not None:
             trial, probe, trickle = level.recover.trial, level.recover.probe, level.recover.trickle
-            probe_name = f"probe:{level.name}"
+        elif level.shows_page:
+            trial, probe, trickle = PAGE_TRIAL, None, None
+        if level.recover is not None or level.shows_page:
+            probe_name = next(iter(probe_question("", spec, level)), "")
         all_of = level.enter is not None and level.enter.all is not None
         steps.append(Step(level.name, tuple(numbers), all_of, trial, probe, probe_name, trickle))
     ignored = {s.name for s in spec.signals if s.when_missing is WhenMissing.IGNORE}

@@ -2,7 +2,7 @@
 
 A policy's signals, objectives and probes become named questions; the answers come back under the same names.
 Names are `errors` for a signal, `availability[5m]` for an objective's window, `availability` with a `budget:`
-before it for the whole window, and `probe:static` for a level's probe.
+before it for the whole window, and `probe:static` for what a level's way back asks.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from stepdown.api.durations import parse_promql
 from stepdown.api.levels import HttpProbe, Level
 from stepdown.api.policy import PolicySpec
+from stepdown.api.policy import Target as PolicyTarget
 from stepdown.api.signals import Objective, PodsSignal, Preset, Signal
 
 
@@ -84,18 +85,28 @@ def budget_questions(namespace: str, spec: PolicySpec) -> dict[str, Question]:
     return {f"budget:{o.name}": _of_objective(namespace, spec, o, o.window) for o in spec.objectives}
 
 
-def probe_question(namespace: str, level: Level) -> dict[str, ProbeQuestion]:
-    """The question of a level's own probe, where it has one."""
-    if level.recover is None or level.recover.probe is None:
-        return {}
-    probe = level.recover.probe
-    kind, name = workload(probe.http)
-    return {
-        f"probe:{level.name}": ProbeQuestion(namespace, kind, name, probe.http.path, probe.http.port, probe.timeout)
-    }
+def probe_question(namespace: str, spec: PolicySpec, level: Level) -> dict[str, ProbeQuestion | PodsQuestion]:
+    """What a level's way back asks beside the signals: its probe, or for a status page whether the target is ready."""
+    name = f"probe:{level.name}"
+    if level.recover is not None and level.recover.probe is not None:
+        probe = level.recover.probe
+        kind, pods_of = workload(probe.http)
+        return {name: ProbeQuestion(namespace, kind, pods_of, probe.http.path, probe.http.port, probe.timeout)}
+    awaited = _awaited(spec) if level.recover is None and level.shows_page else None
+    return {} if awaited is None else {name: PodsQuestion(namespace, *awaited)}
 
 
-def workload(named: PodsSignal | HttpProbe) -> tuple[str, str]:
+def _awaited(spec: PolicySpec) -> tuple[str, str] | None:
+    """The target's workload, where there is one to wait for; not one that a level scales to 0."""
+    if spec.target.deployment is None and spec.target.stateful_set is None:
+        return None
+    found = workload(spec.target)
+    scales = [action.scale for level in spec.levels for action in level.actions if action.scale is not None]
+    emptied = any(s.to == 0 and (s.stateful_set or s.deployment or found[1]) == found[1] for s in scales)
+    return None if emptied else found
+
+
+def workload(named: PodsSignal | HttpProbe | PolicyTarget) -> tuple[str, str]:
     """Kind and name of a workload reference."""
     if named.deployment is not None:
         return "Deployment", named.deployment

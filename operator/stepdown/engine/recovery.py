@@ -2,7 +2,8 @@
 
 Every signal is present and healthy for `stabilization.up`; or for the time of a trickle, where a share of the traffic
 stays for the signals to see. For signals that the level made blind there is a probe of the workload that traffic left,
-or a trial, which steps up after a wait and comes back if that was wrong.
+or a trial, which steps up after a wait and comes back if that was wrong. A status page that names none of them has a
+trial, once the target's pods are ready.
 
 After a gap a rate that has not seen all of its window yet is lower than what is true. So a healthy time counts only
 when the longest window of the signals has passed, too.
@@ -18,6 +19,12 @@ from stepdown.engine.turn import Decision, Turn
 
 DOUBLINGS_MAX = 32
 """How often a trial's wait doubles at most; `max` ends it long before, and 2.0 ** 1024 is no number."""
+
+READY_SHARE = 0.8
+"""Share of the target's pods that must be ready before a status page is left: one that never starts mustn't hold it."""
+
+READY_SECONDS = 10.0
+"""How long they must have been, for a pod that crashes is ready for a moment too."""
 
 Obstacle = tuple[Reason, str, str]
 
@@ -81,11 +88,20 @@ def _obstacle(turn: Turn) -> Obstacle | None:
         return Reason.HELD_BY_BREACH, f"{text} has not cleared", text
     if missing:
         return _missing_obstacle(missing)
+    return _silence(turn, step) if step.probe_name else None
+
+
+def _silence(turn: Turn, step: Step) -> Obstacle | None:
+    """What the way back's own question says against it: a probe, or the ready share of the target's pods."""
+    seen = turn.observations.get(step.probe_name, Observation())
+    detail = f": {seen.detail}" if seen.detail else ""
     if step.probe is not None:
-        seen = turn.observations.get(step.probe_name, Observation())
         if seen.value is None or seen.value < 1:
-            detail = f": {seen.detail}" if seen.detail else ""
             return Reason.PROBE_FAILING, f"the probe doesn't answer yet{detail}", "probe fails"
+        return None
+    if seen.value is None or seen.value < READY_SHARE:
+        detail = f": {seen.value:.0%} are, {READY_SHARE:.0%} are needed" if seen.value is not None else detail
+        return Reason.PROBE_FAILING, f"the target's pods aren't ready yet{detail}", "pods not ready"
     return None
 
 
@@ -104,7 +120,8 @@ def _wait_left(turn: Turn, step: Step) -> float:
         return turn.state.healthy_since + step.probe.successes * step.probe.interval - turn.now
     if step.trial is not None:
         wait = min(step.trial.after * 2.0 ** min(_failures(turn, step), DOUBLINGS_MAX), step.trial.max)
-        return turn.state.since + wait - turn.now
+        steady = turn.state.healthy_since + READY_SECONDS if step.probe_name else 0.0
+        return max(turn.state.since + wait, steady) - turn.now
     full = (turn.state.complete_since or 0.0) + turn.ladder.window
     return max(turn.state.healthy_since + _window(turn, step), full) - turn.now
 

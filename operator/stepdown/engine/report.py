@@ -80,6 +80,7 @@ def render(before: PolicyStatus, report: Report) -> PolicyStatus:
         state=report.state,
         ledger=list(report.ledger),
         history=before.history,
+        pages=before.pages,
     )
 
 

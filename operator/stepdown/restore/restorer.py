@@ -16,7 +16,8 @@ from stepdown.engine.refresh import REFRESH
 from stepdown.engine.report import Report, render, with_transition
 from stepdown.engine.turn import TRANSITIONS_MAX
 from stepdown.engine.undo import undo
-from stepdown.ports import Cluster, Journal, Policy
+from stepdown.page_keeper import remove_pages
+from stepdown.ports import Cluster, Journal, Pages, Policy
 from stepdown.refresher import Refresher
 from stepdown.writer import Writer, Written, read_targets
 
@@ -65,13 +66,14 @@ class Outcome:
 class Restorer:
     """Restores under one leadership, whose number is `epoch`. Raises Conflict, Refused and Unknown of the journal.
 
-    Without a way to suspend, it is the operator that won't be there any more.
+    Without a way to suspend, it is the operator that won't be there any more: its status pages go too, by `pages`.
     """
 
     cluster: Cluster
     journal: Journal
     suspend: Suspend | None
     epoch: int
+    pages: Pages | None = None
 
     async def restore(self, policy: Policy, now: float) -> Outcome:
         """Brings one policy as far back as the cluster lets us."""
@@ -89,6 +91,10 @@ class Restorer:
         moves = was_held or status.level not in ("", _full(policy))
         if not status.ledger and (moves or self.suspend is None):
             status = _at_full_service(outcome.policy, status, self._occasion, now)
+        if self.pages is not None:
+            status = await remove_pages(self.cluster, self.pages, outcome.policy, status, status.pages)
+            text = f"{label(policy)}: Deployment %s, a status page, is not deleted yet"
+            outcome.left += [text % name for name in status.pages]
         if status != status_of(outcome.policy):
             outcome.policy = await self.journal.store(outcome.policy, status)
         if not status.ledger and outcome.policy.has_finalizer and await self._forget_touches(outcome):

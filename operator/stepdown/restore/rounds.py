@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from stepdown.adapters.cluster import KubernetesCluster
 from stepdown.adapters.journal import KubernetesJournal
+from stepdown.adapters.pages import KubernetesPages
 from stepdown.cycle import label
 from stepdown.ports import Conflict, Policy, Refused, Unknown
 from stepdown.restore.access import Access
@@ -41,7 +42,8 @@ class Rounds:
         policies = await self.policies()
         journal = KubernetesJournal(self.access.api, identity)
         suspend = None if self.uninstalls else self._suspend
-        restorer = Restorer(KubernetesCluster(self.access.api), journal, suspend, epoch)
+        pages = KubernetesPages(self.access.api) if self.uninstalls else None
+        restorer = Restorer(KubernetesCluster(self.access.api), journal, suspend, epoch, pages)
         try:
             return await self._all(restorer, policies, holding)
         finally:

@@ -9,11 +9,13 @@ import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from stepdown.actions.page_deployment import PageImage
 from stepdown.api.policy import Mode, PolicySpec
 from stepdown.api.validation import parse_policy
 from stepdown.cycle import Cycle
 from stepdown.engine.observation import Missing, Observation
 from stepdown.engine.questions import PodsQuestion, ProbeQuestion, Question, budget_questions, probe_question
+from stepdown.page_keeper import PageKeeper
 from stepdown.ports import Policy
 from stepdown.prepared import Claims, Memory, Prepared, questions
 from stepdown.simulate.files import POLICY, Contents
@@ -73,7 +75,8 @@ class Simulation:
             acting = [Prepared.of(namespace, _acting(spec)) for _, spec in policies]
             asked = [question for prepared in acting for question in _every_question(namespace, prepared)]
             stage = Stage(namespace, contents.objects, [prepared.spec for prepared in acting], asked)
-            cycle = Cycle(stage.sandbox, stage.sandbox, Claims(), epoch=1)
+            keeper = PageKeeper(stage.sandbox, stage.sandbox, stage.sandbox, PageImage("simulated"))
+            cycle = Cycle(stage.sandbox, stage.sandbox, Claims(), epoch=1, keeper=keeper)
             for (name, spec), prepared in zip(policies, acting, strict=True):
                 grid = Grid.ending(now, last, step or spec.interval)
                 _check(name, spec, grid)
@@ -182,7 +185,7 @@ def _imagined(asked: list[Question]) -> Iterator[str]:
 def _every_question(namespace: str, prepared: Prepared) -> Iterator[Question]:
     yield from prepared.questions.values()
     for level in prepared.spec.levels:
-        yield from probe_question(namespace, level).values()
+        yield from probe_question(namespace, prepared.spec, level).values()
 
 
 def _observed(

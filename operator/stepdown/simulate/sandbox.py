@@ -21,7 +21,7 @@ from stepdown.ports import FINALIZER, Conflict, Event, JsonPatch, Object, Policy
 
 
 class Sandbox:
-    """Cluster and Journal in one, for one namespace. Keeps every write in `writes` and every Event in `events`."""
+    """Cluster, Journal and Pages in one, for one namespace. Keeps all writes in `writes`, all Events in `events`."""
 
     def __init__(self, objects: Collection[Object], namespace: str = "default") -> None:
         self.namespace = namespace
@@ -55,6 +55,10 @@ class Sandbox:
         """A copy of an object."""
         found = self._objects.get((kind, name))
         return copy_json(found) if found is not None else None
+
+    def names(self, kind: str) -> list[str]:
+        """The names of all objects of a kind."""
+        return [name for of, name in self._objects if of == kind]
 
     def stored(self, kind: str, name: str) -> Object | None:
         """An object as it is stored; not to be written into."""
@@ -128,6 +132,28 @@ class Sandbox:
         """See ports.Journal."""
         found = self._objects.get(("DegradationPolicy", policy.name))
         return Policy(found) if found is not None and found["metadata"]["uid"] == policy.uid else None
+
+    async def make(self, namespace: str, deployment: Object) -> Object:
+        """See ports.Pages."""
+        assert namespace == self.namespace
+        name = str(deployment["metadata"]["name"])
+        self.on_call("before", f"make {name}")
+        if ("Deployment", name) in self:
+            raise Conflict(409, f"Deployment {name} already exists")
+        made = self.create(deployment)
+        self.writes.append(("Deployment", name, []))
+        self.on_call("after", f"make {name}")
+        return made
+
+    async def remove(self, namespace: str, name: str, uid: str) -> None:
+        """See ports.Pages."""
+        assert namespace == self.namespace
+        self.on_call("before", f"remove {name}")
+        found = self._objects.get(("Deployment", name))
+        if found is not None and found["metadata"]["uid"] == uid:
+            self.delete("Deployment", name)
+            self.writes.append(("Deployment", name, []))
+        self.on_call("after", f"remove {name}")
 
     async def store(self, policy: Policy, status: PolicyStatus) -> Policy:
         """See ports.Journal."""

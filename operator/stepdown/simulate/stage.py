@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stepdown.actions import flags, references
+from stepdown.actions import flags, references, status_page
 from stepdown.actions.route import service_of
 from stepdown.api.actions import FlagsAction, RouteAction
 from stepdown.api.policy import PolicySpec
@@ -52,12 +52,12 @@ class Stage:
         if len(self.sandbox.writes) == self._settled:
             return
         self._settled = len(self.sandbox.writes)
-        for kind, name in self._objects:
-            if kind in WORKLOADS:
+        for kind in WORKLOADS:
+            for name in self.sandbox.names(kind):
                 pod = f"{kind.lower()}-{name}"
                 there = ("Pod", pod) in self.sandbox
                 if self.replicas(kind, name) > 0 and not there:
-                    self.sandbox.create(_pod(pod, self._objects[kind, name]))
+                    self.sandbox.create(_pod(pod, self.sandbox.get(kind, name) or {}))
                 elif self.replicas(kind, name) == 0 and there:
                     self.sandbox.delete("Pod", pod)
 
@@ -78,10 +78,14 @@ class Stage:
                 self.assumed.append(f"{ref.kind} {ref.name} is in no file: made up with {REPLICAS} replicas")
 
     def _add_services(self, specs: Sequence[PolicySpec]) -> None:
+        """Without ports, so that any workload can take over; but a page needs one to serve."""
         for spec in specs:
             named = [ref.name for ref in _references(spec) if ref.kind == "Service"]
+            paged = {service_of(action, spec) for _, action in status_page.pages(spec).values()}
             for name in (name for name in named if name is not None and ("Service", name) not in self._objects):
-                ports = [{"port": port} for port in _ports_by_name(self._objects, name)]
+                ports = [
+                    {"port": port} for port in _ports_by_name(self._objects, name) or ([80] if name in paged else [])
+                ]
                 parts = {"selector": {"app": name}, **({"ports": ports} if ports else {})}
                 self._objects["Service", name] = _named("Service", name, {"spec": parts})
                 self.assumed.append(f"Service {name} is in no file: made up with the selector app={name}")
@@ -131,9 +135,11 @@ def _is_used(obj: Object) -> bool:
 
 
 def _references(spec: PolicySpec) -> Iterator[Ref]:
-    for level in spec.levels:
+    """What a spec names; the Deployments of its status pages are made by the cycle itself."""
+    made = status_page.pages(spec)
+    for place, level in enumerate(spec.levels):
         for action in level.actions:
-            yield from references(action, spec)
+            yield from (ref for ref in references(action, spec, place) if ref.name not in made)
 
 
 def _weighted(spec: PolicySpec) -> Iterator[RouteAction]:
