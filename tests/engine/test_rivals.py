@@ -32,7 +32,8 @@ WEIGHT = "/spec/rules#/all/shop:80/weight"
         ),
         (
             "kubectl-edit",
-            "change /spec/rules of HTTPRoute web only through one of the two, or take the action out of the policy",
+            "change the weights of HTTPRoute web only through one of the two, or take the action out of the policy;"
+            " a rule that got other matches keeps what it has now, so set its weights yourself",
         ),
     ],
 )

@@ -55,6 +55,11 @@ def cure(manager: str, group: str, kind: str, name: str, path: str) -> str:
         return _KEDA
     if "horizontal-pod-autoscaler" in lower or (lower == "kube-controller-manager" and pointer == "/spec/replicas"):
         return _HPA
+    if kind == "HTTPRoute":
+        return (
+            f"change the weights of HTTPRoute {name} only through one of the two, or take the action out of the policy;"
+            " a rule that got other matches keeps what it has now, so set its weights yourself"
+        )
     return f"change {pointer} of {kind} {name} only through one of the two, or take the action out of the policy"
 
 

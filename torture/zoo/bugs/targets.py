@@ -76,4 +76,26 @@ BUGS = (
         (Edit(_PLANNING, "        if is_ours(current, entry):\n", "        if current is None:\n"),),
         ("tests/actions/test_planning.py::test_a_percentage_is_of_what_was_there_before_us",),
     ),
+    Bug(
+        "weight-by-its-place",
+        "A weight is put back at the place where its backend stood: a rule that was put before it gets it instead.",
+        (Edit("stepdown.engine.backends", "if _name_of_rule(found[1]) == names[0])", "if found[0] == 0)"),),
+        (
+            "tests/engine/test_backends.py::test_a_weight_is_found_wherever_its_rule_stands",
+            "tests/cycle/test_weights.py"
+            "::test_what_others_do_to_the_rules_meanwhile_stays_and_no_other_backends_weight_is_written",
+        ),
+    ),
+    Bug(
+        "trickle-to-nobody",
+        "A share of the traffic is left to a service that has no ready pod: these requests all fail.",
+        (
+            Edit(
+                "stepdown.actions.weights",
+                "_trickle(spec, place) if may_go_back else 0",
+                "_trickle(spec, place)",
+            ),
+        ),
+        ("tests/actions/test_weights.py::test_under_a_trickle_nobody_is_sent_to_a_target_without_a_ready_pod",),
+    ),
 )
