@@ -173,7 +173,7 @@ class Cycle:
         tick.memory.rejected = [(problem, text, decision.level) for problem, text, _ in done.problems]
         news = News(self.journal, tick.policy)
         news.written(done, decision, tick.objects)
-        tick.contested = news.found(done.facts, tick.objects)
+        tick.contested = news.found(done.facts, done.judged)
 
     async def _store(
         self, policy: Policy, status: PolicyStatus, report: Report, memory: Memory, spec: PolicySpec | None
@@ -249,7 +249,7 @@ class Cycle:
         policy, status = done.policy, done.status
         news = News(self.journal, policy)
         news.written(done, None, objects)
-        news.found(done.facts, objects)
+        news.found(done.facts, done.judged)
         if status != status_of(policy):
             policy = await self.journal.store(policy, status)
         return policy, status, objects

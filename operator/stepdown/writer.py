@@ -39,7 +39,8 @@ class Written:
     """What a pass of the writer left: the policy as stored, its status, and what happened on the way.
 
     `problems` are refusals by target; `pending` are fields that aren't as wanted yet; `answered` are targets that a
-    write has just given back.
+    write has just given back. `judged` are objects as the facts were found on them: a write of ours afterwards makes
+    us the last who has changed a list that others changed before.
     """
 
     policy: Policy
@@ -49,6 +50,7 @@ class Written:
     problems: list[tuple[Problem, str, Target]] = field(default_factory=list)
     pending: set[FieldKey] = field(default_factory=set)
     answered: set[Target] = field(default_factory=set)
+    judged: Objects = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Writer:
         done = Written(policy, status)
         before = await self._settled(done, wanted, objects, moment)
         done.facts += before.facts
+        done.judged = dict(objects)
         if before.writes:
             entries = [*before.entries, *_unfinished(before)]
             self.hold(policy, entries)
@@ -89,6 +92,7 @@ class Writer:
         after = await self._settled(done, wanted, objects, moment) if before.writes else before
         new_facts = [fact for fact in after.facts if fact not in before.facts]
         done.facts += new_facts
+        done.judged |= {place: objects[place] for place in ((f.target.kind, f.target.name) for f in new_facts)}
         done.pending = after.pending
         refused = {target for _, _, target in done.problems}
         entries = [_blocked(entry, wanted, refused) for entry in after.entries]

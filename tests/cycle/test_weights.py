@@ -156,6 +156,32 @@ def test_a_foreign_weight_wins_and_flagger_is_named_with_what_to_tell_it() -> No
     assert world.up().weights() == [[50, None], [None, 0], [7, 0]]
 
 
+def test_a_rival_is_named_although_we_put_another_weight_of_the_same_rules_back_at_once() -> None:
+    world = Gateway().down()
+
+    def owned(obj: dict[str, Any], manager: str) -> dict[str, Any]:
+        fields = [{"manager": manager, "time": "2026-01-01", "fieldsV1": {"f:spec": {"f:rules": {}}}}]
+        return {**obj, "metadata": {**obj["metadata"], "managedFields": fields}}
+
+    async def patch(*arguments: Any) -> dict[str, Any]:
+        return owned(await as_it_was(*arguments), "stepdown")
+
+    def shift(obj: dict[str, Any]) -> None:
+        obj["spec"]["rules"][0]["backendRefs"][0]["weight"] = 50
+        obj["spec"]["rules"][1]["backendRefs"][1]["weight"] = 0
+        obj.update(owned(obj, "flagger"))
+
+    world.sandbox.edit("HTTPRoute", "web", shift)
+    as_it_was = world.sandbox.patch
+    world.sandbox.patch = patch  # type: ignore[method-assign]
+    world.tick()
+
+    reasons = [event.reason for event in world.sandbox.events[-3:]]
+    (told,) = (event.message for event in world.sandbox.events if event.reason == EventReason.CONTESTED)
+    assert EventReason.REAPPLIED in reasons
+    assert "Written by flagger. Flagger owns these weights" in told
+
+
 def test_a_fallback_that_dies_gives_traffic_back_to_a_ready_primary() -> None:
     world = Gateway()
     world.sandbox.create(pod("shop-1", "shop"))
