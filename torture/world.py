@@ -124,16 +124,13 @@ class World:
             self.calls.append(self._call(place, verb, touched))
         if self.met >= len(self.schedule) or self.schedule[self.met].place > place:
             return ()
-        striking = []
-        while self.met < len(self.schedule) and self.schedule[self.met].place == place:
-            fault = self.schedule[self.met]
-            self.met += 1
-            self.quiet = 0
+        here = [fault for fault in self.schedule[self.met :] if fault.place <= place]
+        self.met += len(here)  # before anybody acts: who is woken passes places of its own
+        self.quiet = 0
+        for fault in here:
             if fault.kind in ACTS:
                 self.act(fault)
-            else:
-                striking.append(fault)
-        return striking
+        return [fault for fault in here if fault.kind not in ACTS]
 
     def _call(self, place: int, verb: str, touched: Sequence[str]) -> Call:
         targets = tuple(name for name in touched if name in TARGETS)
