@@ -27,7 +27,7 @@ def test_an_example_lints_clean(file: Path) -> None:
     assert [str(finding) for finding in lint([str(file)]) if not finding.note] == []
 
 
-@pytest.mark.parametrize("name", ["smallest.yaml", "four-levels.yaml", "circuit.yaml"])
+@pytest.mark.parametrize("name", ["smallest.yaml", "four-levels.yaml", "circuit.yaml", "health-check.yaml"])
 def test_everything_that_a_policy_acts_on_is_in_the_workloads(name: str) -> None:
     (policy,) = objects(name)
     spec = parse_policy(policy)

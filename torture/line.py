@@ -79,6 +79,15 @@ class Line:
         self._process.versions.note(name, result)
         return result
 
+    async def evict(self, namespace: str, target: Target) -> None:
+        """See ports.Cluster."""
+        server = self._process.world.server
+        await self._struck(
+            self._process.world.meet("patch", [f"{target.kind}/{target.name}"]),
+            lambda: server.sandbox.evict(namespace, target),
+            "patch",
+        )
+
     async def patch_all(
         self, namespace: str, patches: Mapping[Target, JsonPatch]
     ) -> Mapping[Target, Refused | Unknown]:

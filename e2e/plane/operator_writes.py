@@ -199,7 +199,9 @@ ABUSES: dict[str, Write] = {
     "somebody's annotation of a pod": patch(POD, ("replace", "/metadata/annotations/owner", "bob")),
     "a mark on a pod": patch(POD, ("add", "/metadata/annotations/stepdown.dev~1ledger", "{}")),
     "the status of a pod": patch(POD + "/status", ("add", "/status/podIP", "10.9.9.9")),
-    "a pod evicted": Write("POST", POD + "/eviction", {**new("Eviction", "policy/v1"), "metadata": {"name": "shop"}}),
+    "a pod bound to a node": Write(
+        "POST", POD + "/binding", {**new("Binding"), "metadata": {"name": "shop"}, "target": {"name": "fake-node"}}
+    ),
     "a pod deleted": Write("DELETE", POD),
     # Autoscalers
     "bounds of another workload": patch(HPA, ("replace", "/spec/scaleTargetRef/name", "other")),
@@ -277,6 +279,7 @@ NEEDED: dict[str, Write] = {
     "a mark alone": patch(CONFIG_MAP, ("replace", NOTE, mark("/data/password.txt"))),
     "replicas by /scale": patch(DEPLOYMENT + "/scale", ("add", "/spec/replicas", 3)),
     "replicas of a StatefulSet by /scale": patch(STATEFUL_SET + "/scale", ("add", "/spec/replicas", 3)),
+    "a pod evicted": Write("POST", POD + "/eviction", {**new("Eviction", "policy/v1"), "metadata": {"name": "shop"}}),
     "a pod touched": patch(POD, ("replace", TOUCH, '{"shop":"1"}')),
     "a pod's touch taken back": patch(POD, ("remove", TOUCH, None)),
     "a marked bound": patch(HPA, ("replace", "/spec/minReplicas", 3)),

@@ -30,6 +30,7 @@ TOUCH: Right = ("patch", "", "pods")
 ROUTE: Right = ("patch", "", "services")
 WEIGHTS: Right = ("patch", "gateway.networking.k8s.io", "httproutes")
 MAKE: Right = ("create", "apps", "deployments")
+EVICT: Right = ("create", "", "pods/eviction")
 PODS: Right = ("list", "", "pods")
 PROXY: Right = ("get", "", "pods/proxy")
 
@@ -50,10 +51,11 @@ USERS: dict[str, list[Right]] = {
     "pager": [MAKE, ROUTE, PODS],
     "pager-not-of-services": [MAKE, PODS],
     "pager-not-of-deployments": [ROUTE, PODS],
+    "restarter": [EVICT, PODS],
     "watcher": [PODS],
     "prober": [PODS, PROXY],
     "prober-not-of-lists": [PROXY],
-    "all-but-routes": [SCALE, STATEFUL, *OWNERS, FLAGS, TOUCH, WEIGHTS, PODS, PROXY],
+    "all-but-routes": [SCALE, STATEFUL, *OWNERS, FLAGS, TOUCH, WEIGHTS, EVICT, PODS, PROXY],
     "nothing-more": [],
 }
 """What users may do in the namespace besides writing policies, by Roles of their own."""
@@ -75,39 +77,41 @@ LEVELS: dict[str, Object] = {
         "recover": {"trial": {"after": "5m"}},
     },
     "page": {"actions": [{"statusPage": {"message": "Back soon."}}]},
+    "restart": {"actions": [{"restart": {"atMost": 1}}]},
     "pods": {"enter": {"any": [{"signal": "ready", "below": "50%"}]}},
     "probe": {"recover": {"probe": {"http": {"deployment": "shop", "path": "/"}, "successes": 3}}},
 }
 """The deeper level of a policy that asks for something. The target is a Deployment."""
 
 TABLE = """
-                          plain  scale  named  stateful  flags  keys  route  weights  page  pods  probe
-admin                     yes    no     no     no        yes    yes   yes    no       yes   yes   yes
-admin-with-keda           yes    yes    yes    yes       yes    yes   yes    no       yes   yes   yes
-editor                    yes    no     no     no        yes    yes   yes    no       yes   yes   yes
-viewer                    yes    no     no     no        no     no    no     no       no    yes   no
-scaler                    yes    yes    yes    no        no     no    no     no       no    no    no
-scaler-not-of-hpas        yes    no     no     no        no     no    no     no       no    no    no
-scaler-not-of-keda        yes    no     no     no        no     no    no     no       no    no    no
-owner-of-autoscalers      yes    no     no     no        no     no    no     no       no    no    no
-stateful-scaler           yes    no     no     yes       no     no    no     no       no    no    no
-flagger                   yes    no     no     no        yes    yes   no     no       no    yes   no
-flagger-not-of-pods       yes    no     no     no        no     yes   no     no       no    yes   no
-flagger-not-of-lists      yes    no     no     no        no     yes   no     no       no    no    no
-flag-reader               yes    no     no     no        no     no    no     no       no    no    no
-flag-replacer             yes    no     no     no        no     no    no     no       no    no    no
-router                    yes    no     no     no        no     no    yes    no       no    no    no
-weigher                   yes    no     no     no        no     no    no     yes      no    no    no
-pager                     yes    no     no     no        no     no    yes    no       yes   yes   no
-pager-not-of-services     yes    no     no     no        no     no    no     no       no    yes   no
-pager-not-of-deployments  yes    no     no     no        no     no    yes    no       no    yes   no
-watcher                   yes    no     no     no        no     no    no     no       no    yes   no
-prober                    yes    no     no     no        no     no    no     no       no    yes   yes
-prober-not-of-lists       yes    no     no     no        no     no    no     no       no    no    no
-all-but-routes            yes    yes    yes    yes       yes    yes   no     yes      no    yes   yes
-nothing-more              yes    no     no     no        no     no    no     no       no    no    no
-of-one-name               yes    no     no     no        no     no    no     no       no    no    no
-elsewhere                 yes    no     no     no        no     no    no     no       no    no    no
+                          plain  scale  named  stateful  flags  keys  route  weights  page  restart  pods  probe
+admin                     yes    no     no     no        yes    yes   yes    no       yes   yes      yes   yes
+admin-with-keda           yes    yes    yes    yes       yes    yes   yes    no       yes   yes      yes   yes
+editor                    yes    no     no     no        yes    yes   yes    no       yes   yes      yes   yes
+viewer                    yes    no     no     no        no     no    no     no       no    no       yes   no
+scaler                    yes    yes    yes    no        no     no    no     no       no    no       no    no
+scaler-not-of-hpas        yes    no     no     no        no     no    no     no       no    no       no    no
+scaler-not-of-keda        yes    no     no     no        no     no    no     no       no    no       no    no
+owner-of-autoscalers      yes    no     no     no        no     no    no     no       no    no       no    no
+stateful-scaler           yes    no     no     yes       no     no    no     no       no    no       no    no
+flagger                   yes    no     no     no        yes    yes   no     no       no    no       yes   no
+flagger-not-of-pods       yes    no     no     no        no     yes   no     no       no    no       yes   no
+flagger-not-of-lists      yes    no     no     no        no     yes   no     no       no    no       no    no
+flag-reader               yes    no     no     no        no     no    no     no       no    no       no    no
+flag-replacer             yes    no     no     no        no     no    no     no       no    no       no    no
+router                    yes    no     no     no        no     no    yes    no       no    no       no    no
+weigher                   yes    no     no     no        no     no    no     yes      no    no       no    no
+pager                     yes    no     no     no        no     no    yes    no       yes   no       yes   no
+pager-not-of-services     yes    no     no     no        no     no    no     no       no    no       yes   no
+pager-not-of-deployments  yes    no     no     no        no     no    yes    no       no    no       yes   no
+restarter                 yes    no     no     no        no     no    no     no       no    yes      yes   no
+watcher                   yes    no     no     no        no     no    no     no       no    no       yes   no
+prober                    yes    no     no     no        no     no    no     no       no    no       yes   yes
+prober-not-of-lists       yes    no     no     no        no     no    no     no       no    no       no    no
+all-but-routes            yes    yes    yes    yes       yes    yes   no     yes      no    yes      yes   yes
+nothing-more              yes    no     no     no        no     no    no     no       no    no       no    no
+of-one-name               yes    no     no     no        no     no    no     no       no    no       no    no
+elsewhere                 yes    no     no     no        no     no    no     no       no    no       no    no
 """
 NEEDS: dict[str, list[Right]] = {
     "plain": [],
@@ -119,6 +123,7 @@ NEEDS: dict[str, list[Right]] = {
     "route": [ROUTE],
     "weights": [WEIGHTS],
     "page": [MAKE, ROUTE, PODS],
+    "restart": [EVICT, PODS],
     "pods": [PODS],
     "probe": [PODS, PROXY],
 }

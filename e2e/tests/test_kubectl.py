@@ -13,6 +13,7 @@ from plane.tools import Tool
 DISCOVERY = "/openapi/v3/apis/stepdown.dev/v1alpha1"
 LEVELS_ACTIONS = [
     "flags", "disable", "enable", "in", "configMap", "name", "flagd", "configMap", "key", "refresh", "set",
+    "restart", "atMost", "deployment", "per", "statefulSet",
     "route", "service", "to", "deployment", "statefulSet",
     "scale", "as", "by", "deployment", "statefulSet", "to",
 ]  # fmt: skip

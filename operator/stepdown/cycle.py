@@ -28,11 +28,9 @@ from stepdown.page_keeper import PageKeeper, keep_pages
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import NO_TOUCHES, Claims, Memory, Prepared, Problems
 from stepdown.refresher import Refresher
+from stepdown.restarter import Restarter, restarts_of
 from stepdown.tick import Tick, report_of, report_of_nothing
 from stepdown.writer import Objects, Writer, problem_of, read_targets
-
-VERIFY_SECONDS = 300.0
-"""How often a policy at rest looks whether everything it names is still there."""
 
 RESTORE_DEADLINE_SECONDS = 600.0
 """How long a deletion may wait for what can't be restored."""
@@ -97,7 +95,7 @@ class Cycle:
             memory.touched = NO_TOUCHES
         decision, state = decide(prepared.ladder, before, observations, now)
         tick = Tick(policy, status, prepared, memory, now, decision, state)
-        due = _verification_due(policy, memory, now) or not prepared.pages.keys() >= set(status.pages)
+        due = memory.must_verify(policy, now) or not prepared.pages.keys() >= set(status.pages)
         if decision.level or decision.is_transition or status.ledger or due:
             try:
                 await self._plan(tick, before)
@@ -113,6 +111,8 @@ class Cycle:
             await self._apply(tick)
         await self._refresher.look(policy, prepared.spec, memory, now)
         stored = await self._store(tick.policy, tick.status, report_of(tick), memory, prepared.spec)
+        if not tick.is_suspended:
+            await Restarter(self.cluster, self.journal).go_on(stored, tick)
         self.guard.note(label(policy), tick.status, prepared)
         return stored
 
@@ -137,6 +137,8 @@ class Cycle:
         memory.issues += plan.silent(tick.decision.level) if tick.is_acting else []
         memory.issues += held
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
+        tick.restarts = restarts_of(tick, snapshot)
+        tick.status = tick.status.model_copy(update={"restarts": tick.restarts.remembered})
 
     def _guarded(self, tick: Tick, before: EngineState) -> list[tuple[Problem, str, int]]:
         """Holds a policy at full service where too many would leave it at once; gives what is wrong then."""
@@ -296,12 +298,3 @@ def status_of(policy: Policy) -> PolicyStatus | None:
         return PolicyStatus.model_validate(policy.raw.get("status") or {})
     except ValidationError:
         return None
-
-
-def _verification_due(policy: Policy, memory: Memory, now: float) -> bool:
-    return (
-        memory.verified_at is None
-        or memory.verified_generation != policy.generation
-        or bool(memory.issues)
-        or now - memory.verified_at >= VERIFY_SECONDS
-    )

@@ -128,6 +128,9 @@ class Cluster(Protocol):
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """Applies a JSON patch, with its tests, to the object or to its `scale` subresource; gives the result."""
 
+    async def evict(self, namespace: str, target: Target) -> None:
+        """Ends a pod, this very one, as far as PodDisruptionBudgets let it go."""
+
     async def patch_all(
         self, namespace: str, patches: Mapping[Target, JsonPatch]
     ) -> Mapping[Target, "Refused | Unknown"]:

@@ -69,6 +69,9 @@ class Touches:
     wanted: frozenset[str]
 
 
+VERIFY_SECONDS = 300.0
+"""How often a policy at rest looks whether everything it names is still there."""
+
 NO_TOUCHES = Touches(frozenset(), frozenset())
 """Of a policy without our finalizer: no pod carries our annotation for it."""
 
@@ -79,6 +82,7 @@ class Memory:
 
     `issues` and `rejected` are (problem, sentence, place of the level). `touched` is None where it isn't known what
     pods carry; `delays` say whose pods see flags late, as of a generation and a time, `untouchable` what was refused.
+    `withheld` are restarts that didn't begin with the last step, `unrestarted` those that wait too, with why.
     """
 
     looked_at: float | None = None
@@ -92,8 +96,19 @@ class Memory:
     told: set[str] = field(default_factory=set)
     touched: Touches | None = None
     untouchable: str = ""
+    withheld: tuple[str, ...] = ()
+    unrestarted: tuple[str, ...] = ()
     delays: tuple[str, ...] = ()
     delays_of: tuple[int, float] = (-1, float("-inf"))
+
+    def must_verify(self, policy: Policy, now: float) -> bool:
+        """Whether a policy at rest is to look whether everything that it names is still there."""
+        return (
+            self.verified_at is None
+            or self.verified_generation != policy.generation
+            or bool(self.issues)
+            or now - self.verified_at >= VERIFY_SECONDS
+        )
 
 
 class Claims:

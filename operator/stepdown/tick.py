@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from stepdown.actions.planning import Plan
 from stepdown.api.policy import Mode
-from stepdown.api.status import EngineState, EntryState, PolicyStatus
+from stepdown.api.status import EngineState, EntryState, PolicyStatus, Restart
 from stepdown.engine.decide import Decision
-from stepdown.engine.fields import FieldChange
+from stepdown.engine.fields import FieldChange, Target
 from stepdown.engine.ledger import FieldKey, target_of
 from stepdown.engine.reasons import Reason
 from stepdown.engine.report import Report
@@ -23,6 +23,18 @@ BUDGET_LEAST = -9.99
 
 MISSING_TICKS = 3
 """How many intervals a signal is missing before MetricsAvailable turns False."""
+
+
+@dataclass(slots=True)
+class Restarts:
+    """What a tick's restarts come to: what is remembered, the pods to evict, and what is told.
+
+    `evictions` are pods with the workload that they are of; `withheld` says which restarts don't begin, and why.
+    """
+
+    remembered: list[Restart] = field(default_factory=list)
+    evictions: list[tuple[Target, str]] = field(default_factory=list)
+    withheld: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -45,6 +57,7 @@ class Tick:
     objects: Objects = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)
     contested: list[str] = field(default_factory=list)
+    restarts: Restarts = field(default_factory=Restarts)
 
     @property
     def is_acting(self) -> bool:
@@ -165,7 +178,7 @@ def _budgets(tick: Tick) -> dict[str, float]:
 
 def _delays(memory: Memory) -> list[str]:
     untouchable = [refusal_in_words(memory.untouchable)] if memory.untouchable else []
-    return list(dict.fromkeys([*memory.delays, *untouchable]))
+    return list(dict.fromkeys([*memory.delays, *untouchable, *memory.unrestarted]))
 
 
 def _expired_override(tick: Tick) -> str:

@@ -128,3 +128,27 @@ def test_what_takes_too_long_is_given_up_and_said(monkeypatch: pytest.MonkeyPatc
     pods = Pods()
 
     assert patched_all(pods, "quick", "slow") == {"slow": "no time was left"}
+
+
+def test_an_eviction_names_the_very_pod() -> None:
+    class Evicts:
+        sent: list[tuple[str, Object]] = []
+
+        async def post(self, path: str, body: Object) -> Object:
+            self.sent.append((path, body))
+            return {"kind": "Status"}
+
+    found: Any = KubernetesCluster(Evicts())  # type: ignore[arg-type]
+    asyncio.run(found.evict("shop", Target("Pod", "shop-1", "u-1")))
+
+    assert Evicts.sent == [
+        (
+            "/api/v1/namespaces/shop/pods/shop-1/eviction",
+            {
+                "apiVersion": "policy/v1",
+                "kind": "Eviction",
+                "metadata": {"name": "shop-1", "namespace": "shop"},
+                "deleteOptions": {"preconditions": {"uid": "u-1"}},
+            },
+        )
+    ]

@@ -238,7 +238,7 @@ def test_a_good_policy_is_parsed_with_its_defaults() -> None:
         (
             "levels.1.actions.0",
             {"scale": {"to": 1}, "route": {"to": {"deployment": "x"}}},
-            "spec.levels[1].actions[0]: an action needs exactly one of scale, flags, route, statusPage",
+            "spec.levels[1].actions[0]: an action needs exactly one of scale, flags, route, statusPage, restart",
         ),
         # what presets and actions read from the target
         ("target.service", REMOVE, "spec: http presets read the target Service's metrics. Set target.service"),

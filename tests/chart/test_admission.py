@@ -69,13 +69,14 @@ def test_the_author_is_asked_for_each_kind_of_thing_that_the_operator_would_chan
         "create deployments.apps",
         "patch services",
         "patch httproutes.gateway.networking.k8s.io",
+        "create pods --subresource=eviction",
         "list pods",
         "get pods --subresource=proxy",
     ]
 
 
 def test_only_what_scaling_may_change_instead_follows_the_features(render):
-    names = ("scale", "flags", "refreshPods", "route", "gateway", "statusPage", "hpa", "keda", "probes")
+    names = ("scale", "flags", "refreshPods", "route", "gateway", "statusPage", "restart", "hpa", "keda", "probes")
     off = dict.fromkeys(names, False)
     assert asked(render({"features": off})) == [
         "patch deployments.apps --subresource=scale",
@@ -85,6 +86,7 @@ def test_only_what_scaling_may_change_instead_follows_the_features(render):
         "create deployments.apps",
         "patch services",
         "patch httproutes.gateway.networking.k8s.io",
+        "create pods --subresource=eviction",
         "list pods",
         "get pods --subresource=proxy",
     ]

@@ -33,8 +33,9 @@ DEFAULT_FEATURES = {
     "configmaps": "get patch",
     "services": "get patch",
     **TOUCHED_PODS,
+    "pods/eviction": "create",
 }
-FEATURES = ("scale", "flags", "refreshPods", "route", "gateway", "statusPage", "hpa", "keda", "probes")
+FEATURES = ("scale", "flags", "refreshPods", "route", "gateway", "statusPage", "restart", "hpa", "keda", "probes")
 
 
 def only(*features):
@@ -143,6 +144,7 @@ def test_with_watch_others_off_no_right_on_policies_reaches_further_than_the_lis
         (["gateway"], {**PODS, "services": "get", "gateway.networking.k8s.io/httproutes": "get patch"}),
         (["statusPage"], {**WORKLOADS, **PAGES, **PODS, "services": "get patch"}),
         (["probes"], {**WORKLOADS, **PODS}),
+        (["restart"], {**WORKLOADS, **PODS, "pods/eviction": "create"}),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else "",
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.actions import flags, route, scale, status_page, weights
+from stepdown.actions import flags, restart, route, scale, status_page, weights
 from stepdown.actions.translation import ActionIssue, Translation, View
 from stepdown.api.actions import Action
 from stepdown.api.policy import PolicySpec
@@ -20,6 +20,8 @@ def references(action: Action, spec: PolicySpec, place: int) -> list[Ref]:
         return flags.references(action.flags)
     if action.status_page is not None:
         return status_page.references(action.status_page, spec, place)
+    if action.restart is not None:
+        return restart.references(action.restart, spec)
     assert action.route is not None
     if action.route.http_route is not None:
         return weights.references(action.route, spec)
@@ -34,6 +36,8 @@ def translate(action: Action, spec: PolicySpec, place: int, view: Mapping[Ref, A
         return flags.translate(action.flags, place, View(view))
     if action.status_page is not None:
         return status_page.translate(action.status_page, spec, place, View(view))
+    if action.restart is not None:
+        return restart.translate(action.restart, spec, View(view))
     assert action.route is not None
     if action.route.http_route is not None:
         return weights.translate(action.route, spec, place, View(view))

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from stepdown.actions.translation import Translation, View, issue, target_of
-from stepdown.api.actions import ScaleAction, ScaleAs
+from stepdown.api.actions import RestartAction, ScaleAction, ScaleAs
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import ABSENT, FieldChange, Ref
 from stepdown.engine.pointer import escape
@@ -22,7 +22,7 @@ def references(action: ScaleAction, spec: PolicySpec) -> list[Ref]:
     return [Ref(*workload(action, spec)), Ref("HorizontalPodAutoscaler"), Ref("ScaledObject")]
 
 
-def workload(action: ScaleAction, spec: PolicySpec) -> tuple[str, str]:
+def workload(action: ScaleAction | RestartAction, spec: PolicySpec) -> tuple[str, str]:
     """Kind and name of the workload, the target's where none is named."""
     for kind, name in (("Deployment", action.deployment), ("StatefulSet", action.stateful_set)):
         if name is not None:

@@ -78,6 +78,24 @@ class KubernetesCluster:
         self._versions.note(object_path(namespace, target.kind, target.name), result)
         return result
 
+    async def evict(self, namespace: str, target: Target) -> None:
+        """See ports.Cluster."""
+        path = object_path(namespace, target.kind, target.name, "eviction")
+        self._denials.check("create", path)
+        body: Object = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": target.name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": target.uid}},
+        }
+        try:
+            await self._api.post(path, body)
+        except Conflict:
+            raise
+        except Refused as error:
+            named = _named(error, "create", path, target.name)
+            raise self._denials.denied("create", path, namespace, named) from None
+
     async def patch_all(
         self, namespace: str, patches: Mapping[Target, JsonPatch]
     ) -> Mapping[Target, Refused | Unknown]:

@@ -1,4 +1,4 @@
-"""What a level does: scale workloads, set feature flags, move traffic, show a status page."""
+"""What a level does: scale workloads, set feature flags, move traffic, show a status page, restart pods."""
 
 import re
 from enum import StrEnum
@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from stepdown.api.model import Duration, Model, ObjectName, Rule, at_most_one, duration_field, exactly_one, within
+from stepdown.api.model import (
+    Duration,
+    Model,
+    ObjectName,
+    Rule,
+    at_most_one,
+    duration_field,
+    exactly_one,
+    within,
+)
+from stepdown.api.status import RESTARTS_MAX
 
 FLAG_PATTERN = r"^[A-Za-z0-9_.-]+$"
 
@@ -214,6 +224,19 @@ class StatusPageAction(Model):
     rules = (within("retryAfter", "1s", "1h"),)
 
 
+class RestartAction(Model):
+    """A workload's pods made anew, once each time the level is entered."""
+
+    deployment: ObjectName | None = Field(
+        None, description="Deployment to restart; the target's workload where none is named. Example: checkout"
+    )
+    stateful_set: ObjectName | None = Field(None, description="StatefulSet to restart. Example: checkout-cache")
+    at_most: int = Field(2, ge=1, le=RESTARTS_MAX, description="Most restarts within the time. Example: 2")
+    per: Duration = duration_field("1h", "The time that restarts are counted in, 1m to 24h. Example: 1h")
+
+    rules = (at_most_one("deployment", "statefulSet", what="restart"), within("per", "1m", "24h"))
+
+
 class Action(Model):
     """One action: exactly one key names its kind."""
 
@@ -226,5 +249,6 @@ class Action(Model):
     status_page: StatusPageAction | None = Field(
         None, description="Move traffic to a status page. Example: {message: We will be right back.}"
     )
+    restart: RestartAction | None = Field(None, description="Restart a workload. Example: {atMost: 2, per: 1h}")
 
-    rules = (exactly_one("scale", "flags", "route", "statusPage", what="an action"),)
+    rules = (exactly_one("scale", "flags", "route", "statusPage", "restart", what="an action"),)

@@ -146,6 +146,20 @@ class PolicySpec(Model):
             ),
         ),
         Rule(
+            cel="has(self.target.deployment) || has(self.target.statefulSet)"
+            " || self.levels.all(l, !has(l.actions) || l.actions.all(a, !has(a.restart)"
+            " || has(a.restart.deployment) || has(a.restart.statefulSet)))",
+            message="restart without a workload means the target's: set target.deployment or name one in the action",
+            holds=lambda s: (
+                _has_workload(s)
+                or all(
+                    a.restart is None or a.restart.deployment is not None or a.restart.stateful_set is not None
+                    for level in s.levels
+                    for a in level.actions
+                )
+            ),
+        ),
+        Rule(
             cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
             " || l.actions.all(a, !has(a.route) || has(a.route.service)))",
             message="route without a Service means the target's: set target.service or name one in the action",

@@ -12,6 +12,10 @@ from pydantic import Field
 from stepdown.api.model import Model
 
 LEDGER_MAX = 64
+RESTARTS_MAX = 20
+"""Most restarts of a workload that are counted."""
+RESTARTED_MAX = 16
+"""Most workloads whose restarts are counted."""
 HISTORY_MAX = 20
 PAGES_MAX = 128
 
@@ -148,6 +152,23 @@ class ObjectiveStatus(Model):
     budget_left: str = Field(max_length=16, description="Share of the error budget left. Example: 97%")
 
 
+class Restart(Model):
+    """The restarts of a workload."""
+
+    kind: str = Field(max_length=63, description="Kind. Example: Deployment")
+    name: str = Field(max_length=253, description="Name. Example: checkout")
+    times: list[float] = Field(
+        default_factory=list,
+        max_length=RESTARTS_MAX,
+        description="When restarts began, as far as they are counted. Example: [1772388000]",
+    )
+    through: str = Field(
+        "",
+        max_length=32,
+        description="Pods created until then are still to go; empty when none is. Example: 2026-03-01T18:00:00Z",
+    )
+
+
 class PolicyStatus(Model):
     """What the operator knows and has done."""
 
@@ -184,6 +205,11 @@ class PolicyStatus(Model):
         default_factory=list,
         max_length=PAGES_MAX,
         description="Deployments of status pages that were made for the policy. Example: [stepdown-page-shop-1a2b3c4d]",
+    )
+    restarts: list[Restart] = Field(
+        default_factory=list,
+        max_length=RESTARTED_MAX,
+        description="Workloads that were restarted. Example: []",
     )
     history: list[Transition] = Field(
         default_factory=list,

@@ -7,6 +7,7 @@ answer to what it asked before must not be held against what it says now.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from stepdown.controller.preparing import prepare
 from stepdown.controller.schedule import PENDING_INTERVAL, Phase, on_grid
@@ -118,6 +119,11 @@ class Watched:
             return {}
         return self.prepared.probe_intervals(self.policy.namespace)
 
+    def _is_unfinished(self, status: Mapping[str, Any]) -> bool:
+        """Whether something is held, or pods are still to be written to or to go."""
+        restarting = any(known.get("through") for known in status.get("restarts") or [])
+        return bool(status.get("ledger")) or self.policy.has_finalizer or restarting
+
     def next_look(self, observations: Mapping[str, Observation], *, retry: bool, troubled: bool) -> float:
         """When it is due again, in seconds since the epoch.
 
@@ -134,7 +140,7 @@ class Watched:
         self.troubles = min(self.troubles + 1, DOUBLINGS_MAX) if troubled else 0
         state = status.get("state") or {}
         pending = any(not b.get("firing") for b in (state.get("breaches") or {}).values()) or "deeperSince" in state
-        if pending or "healthySince" in state or status.get("ledger") or self.policy.has_finalizer:
+        if pending or "healthySince" in state or self._is_unfinished(status):
             interval = min(interval, PENDING_INTERVAL)
         elif troubled:
             interval = min(interval, TROUBLE_SECONDS, PENDING_INTERVAL * 2.0 ** (self.troubles - 1))

@@ -57,6 +57,8 @@ class EventReason(StrEnum):
     ORPHANED = "Orphaned"
     CONTESTED = "Contested"
     REAPPLIED = "Reapplied"
+    RESTARTED = "Restarted"
+    RESTART_WITHHELD = "RestartWithheld"
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     METRICS_AVAILABLE = "MetricsAvailable"
     WOULD_ENTER = "WouldEnter"

@@ -79,6 +79,7 @@ def render(before: PolicyStatus, report: Report) -> PolicyStatus:
         objectives=_objectives(before, report),
         state=report.state,
         ledger=list(report.ledger),
+        restarts=before.restarts,
         history=before.history,
         pages=before.pages,
     )

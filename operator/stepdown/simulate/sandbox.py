@@ -116,6 +116,19 @@ class Sandbox:
         self.on_call("after", what)
         return result
 
+    async def evict(self, namespace: str, target: Target) -> None:
+        """See ports.Cluster."""
+        assert namespace == self.namespace
+        what = f"evict {target.kind}/{target.name}"
+        self.on_call("before", what)
+        obj = self._objects.get((target.kind, target.name))
+        if obj is None:
+            raise Refused(404, f"{target.kind} {target.name} not found")
+        if obj["metadata"]["uid"] != target.uid:
+            raise Conflict(409, "the UID in the precondition is another one")
+        self.delete(target.kind, target.name)
+        self.on_call("after", what)
+
     async def patch_all(
         self, namespace: str, patches: Mapping[Target, JsonPatch]
     ) -> Mapping[Target, Refused | Unknown]:
