@@ -50,9 +50,9 @@ def scale(deployment: str, to: int) -> Object:
     return {"scale": {"deployment": deployment, "to": to}}
 
 
-def switch(config_map: str, **values: str) -> Object:
-    """The action that sets plain keys of a ConfigMap."""
-    return {"flags": {"set": values, "in": {"configMap": {"name": config_map}}}}
+def switch(config_map: str, *, refresh: str = "None", **values: str) -> Object:
+    """The action that sets plain keys of a ConfigMap; no pod is touched, nor looked at, unless it is said."""
+    return {"flags": {"set": values, "in": {"configMap": {"name": config_map}}, "refresh": refresh}}
 
 
 def route(service: str, deployment: str) -> Object:

@@ -41,7 +41,7 @@ def apply(shop: Shop, *names: str) -> None:
     shop.apply(settings("flags", reviews="on"), settings("settings", colour="red"), *map(deployment, names))
     shop.wait_ready(*names)
     shop.load(HEALTHY, "shop")
-    shop.start(ladder("shop", shop.namespace, level("low", switch("flags", reviews="off"))))
+    shop.start(ladder("shop", shop.namespace, level("low", switch("flags", reviews="off", refresh="Pods"))))
     shop.wait_condition("shop", "MetricsAvailable", "True")
 
 
@@ -172,7 +172,7 @@ def test_where_the_chart_gives_no_right_the_delay_is_told_and_the_flag_set(
 def test_the_flags_of_an_immutable_config_map_are_refused_with_the_cure(shop: Shop, operator: Operator) -> None:
     shop.apply({**settings("flags", reviews="on"), "immutable": True})
     shop.load(HEALTHY, "shop")
-    shop.apply(ladder("shop", shop.namespace, level("low", switch("flags", reviews="off"))))
+    shop.apply(ladder("shop", shop.namespace, level("low", switch("flags", reviews="off", refresh="Pods"))))
 
     ready = shop.wait_condition("shop", "Ready", "False", "ActionUnsupported")
 

@@ -51,6 +51,8 @@ class Refresher:
         wanted = wanted_by(spec) if spec is not None and spec.mode is Mode.ENFORCE else frozenset()
         held = frozenset((e.target.name, e.path, e.applied, e.state) for e in ledger if e.target.kind == "ConfigMap")
         touched = Touches(held, wanted & {name for name, *_ in held})
+        if memory.touched is not None and not memory.touched.wanted | touched.wanted:
+            memory.touched = touched
         if memory.touched != touched and not (spec is not None and spec.suspend):
             done = await self.refresh(policy.namespace, touched.wanted)
             memory.touched = touched if done.complete else None

@@ -9,6 +9,18 @@ from stepdown.simulate.sandbox import Sandbox
 SCALES = {**SPEC["levels"][1], "actions": [{"scale": {"to": 6}}]}
 
 
+def kinds_read(shop: FlagShop) -> list[str]:
+    """The kinds that are read from now on."""
+    read: list[str] = []
+
+    async def noted(self: Any, namespace: str, refs: Any) -> Any:
+        read.extend(ref.kind for ref in refs)
+        return await Sandbox.read(self, namespace, refs)
+
+    shop.sandbox.read = noted.__get__(shop.sandbox)  # type: ignore[method-assign]
+    return read
+
+
 def test_pods_that_mount_the_config_map_are_touched_in_the_tick_that_sets_its_flag() -> None:
     shop = FlagShop()
     shop.tick()
@@ -70,11 +82,12 @@ def test_a_new_leader_finds_the_touches_done_and_repeats_none() -> None:
     assert shop.writes_to_pods() == ["one", "two"]
 
 
-def test_with_refresh_none_no_pod_is_touched_and_ready_tells_the_delay() -> None:
+def test_with_refresh_none_no_pod_is_read_or_touched_and_ready_tells_the_delay() -> None:
     shop = FlagShop(spec(flags={"refresh": "None"}))
+    read = kinds_read(shop)
     shop.step(0.92, "core-only")
 
-    assert shop.writes_to_pods() == []
+    assert (shop.writes_to_pods(), "Pod" in read) == ([], False)
     assert shop.ready == (
         "True",
         "doing its job; pods that mount ConfigMap flags see its flags in about a minute (refresh: None)",
@@ -138,14 +151,7 @@ def test_a_policy_without_flags_reads_no_pods() -> None:
     found = spec()
     found["levels"] = [found["levels"][0], SCALES]
     shop = FlagShop(found)
-    read: list[str] = []
-    ask = Sandbox.read
-
-    async def noted(self: Any, namespace: str, refs: Any) -> Any:
-        read.extend(ref.kind for ref in refs)
-        return await ask(self, namespace, refs)
-
-    shop.sandbox.read = noted.__get__(shop.sandbox)  # type: ignore[method-assign]
+    read = kinds_read(shop)
     shop.step(0.92, "core-only")
     shop.step(0.1, "full")
 
