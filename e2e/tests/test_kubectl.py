@@ -14,8 +14,9 @@ DISCOVERY = "/openapi/v3/apis/stepdown.dev/v1alpha1"
 LEVELS_ACTIONS = [
     "flags", "disable", "enable", "in", "configMap", "name", "flagd", "configMap", "key", "refresh", "set",
     "restart", "atMost", "deployment", "per", "statefulSet",
-    "route", "service", "to", "deployment", "statefulSet",
+    "route", "httpRoute", "service", "to", "deployment", "service", "statefulSet",
     "scale", "as", "by", "deployment", "statefulSet", "to",
+    "statusPage", "message", "retryAfter", "service",
 ]  # fmt: skip
 
 
