@@ -67,15 +67,27 @@ class Namespace:
     def __init__(self, *addresses: str, replicas: int = 1, ready: str = "True") -> None:
         self.addresses, self.replicas, self.ready = addresses, replicas, ready
         self.error: Exception | None = None
+        self.on_host = False
+        self.owner: dict[str, Any] = {"kind": "ReplicaSet", "name": "shop-5d7", "uid": "uid-5d7", "controller": True}
 
     async def read(self, namespace: str, refs: Any) -> dict[Any, Any]:
         if self.error is not None:
             raise self.error
-        workload = {"spec": {"replicas": self.replicas, "selector": {"matchLabels": {"app": "shop"}}}}
+        workload = {
+            "metadata": {"name": "shop", "uid": "uid-shop"},
+            "spec": {"replicas": self.replicas, "selector": {"matchLabels": {"app": "shop"}}},
+        }
         found = [
             {
-                "metadata": {"name": f"shop-{number}", "labels": {"app": "shop"}},
-                "spec": {"containers": [{"name": "main", "ports": [{"containerPort": 1}]}]},
+                "metadata": {
+                    "name": f"shop-{number}",
+                    "labels": {"app": "shop", "pod-template-hash": "5d7"},
+                    "ownerReferences": [self.owner],
+                },
+                "spec": {
+                    "hostNetwork": self.on_host,
+                    "containers": [{"name": "main", "ports": [{"containerPort": 1}]}],
+                },
                 "status": {"podIP": address, "conditions": [{"type": "Ready", "status": self.ready}]},
             }
             for number, address in enumerate(self.addresses)
@@ -178,3 +190,48 @@ def test_pods_that_may_not_be_read_are_missing_and_not_unready():
     observer = PodsObserver(namespace)  # type: ignore[arg-type]
     found = asyncio.run(observer.observe([question]))[question]
     assert found == Observation(missing=Missing.ERROR, detail="403: list pods: forbidden")
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        {"kind": "ReplicaSet", "name": "other-5d7", "uid": "1", "controller": True},
+        {"kind": "ReplicaSet", "name": "shop-5d7", "uid": "1"},
+        {"kind": "Job", "name": "shop-5d7", "uid": "1", "controller": True},
+    ],
+    ids=["of another workload", "not its controller", "of another kind"],
+)
+def test_a_pod_that_only_carries_the_labels_is_none_of_the_workloads(owner: dict[str, Any]):
+    namespace = Namespace("10.0.0.1")
+    namespace.owner = owner
+    assert ask(namespace, 1) == Observation(value=0.0, detail="Deployment shop has no ready pod")
+
+
+@pytest.mark.parametrize(("uid", "share"), [("uid-shop", 1.0), ("another", 0.0)])
+def test_a_pod_of_a_stateful_set_is_told_by_its_uid(uid: str, share: float):
+    namespace = Namespace("10.0.0.1")
+    namespace.owner = {"kind": "StatefulSet", "name": "shop", "uid": uid, "controller": True}
+    question = PodsQuestion("default", "StatefulSet", "shop")
+    observer = PodsObserver(namespace)  # type: ignore[arg-type]
+    assert asyncio.run(observer.observe([question]))[question] == Observation(value=share)
+
+
+@pytest.mark.usefixtures("local")
+def test_an_address_of_the_api_server_is_never_asked():
+    with pod_server(says(OK)) as port:
+        question = ProbeQuestion("default", "Deployment", "shop", "/healthz", port, 0.5)
+        observer = PodsObserver(Namespace("127.0.0.1"), ["127.0.0.1", "::1"])  # type: ignore[arg-type]
+        found = asyncio.run(observer.observe([question]))[question]
+    assert found == Observation(value=0.0, detail="shop-0 has the address 127.0.0.1, which is never asked")
+
+
+@pytest.mark.usefixtures("local")
+def test_a_pod_in_its_nodes_network_is_asked_only_on_a_port_that_it_declares():
+    namespace = Namespace("127.0.0.1")
+    namespace.on_host = True
+    with pod_server(says(OK)) as port:
+        found = ask(namespace, port)
+    assert found.value == 0.0
+    assert (
+        found.detail == f"shop-0 is in its node's network, where just ports that it declares are asked; declare {port}"
+    )

@@ -1,7 +1,8 @@
 """What pods say: how many are ready, and how they answer when asked directly.
 
 Pods belong to tenants, so an answer is as little trusted as anybody's: no redirects, no proxies, a cap on its length,
-and one deadline from the connection to the last byte, which a drip of single bytes doesn't move.
+and one deadline from the connection to the last byte, which a drip of single bytes doesn't move. Asked are a workload's
+own pods, at addresses that only a pod can have; in a node's network, where every port is the node's, on declared ports.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from stepdown.engine.observation import Missing, Observation
 from stepdown.engine.questions import PodsQuestion, ProbeQuestion
 from stepdown.ports import Cluster, Refused, Unknown
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 BODY_MAX = 65_536
 
 PODS_AT_ONCE = 16
@@ -25,10 +28,11 @@ PODS_AT_ONCE = 16
 
 
 class PodsObserver:
-    """Answers PodsQuestion and ProbeQuestion; never raises."""
+    """Answers PodsQuestion and ProbeQuestion; never raises. `refused` are addresses that are never asked."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, refused: Collection[str] = ()) -> None:
         self._cluster = cluster
+        self._refused = frozenset(map(ipaddress.ip_address, refused))
 
     async def observe(
         self, questions: Collection[PodsQuestion | ProbeQuestion]
@@ -49,7 +53,8 @@ class PodsObserver:
         labels = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
         if not labels:
             return Observation(missing=Missing.ERROR, detail=f"{question.kind} {question.name} has no matchLabels")
-        ready = [pod for pod in selected(pods, labels) if is_ready(pod)]
+        own = [pod for pod in selected(pods, labels) if _belongs_to(pod, workload, question.kind)]
+        ready = [pod for pod in own if is_ready(pod)]
         if isinstance(question, PodsQuestion):
             desired = int(workload["spec"].get("replicas", 1))
             if desired == 0:
@@ -57,17 +62,30 @@ class PodsObserver:
             return Observation(value=min(1.0, len(ready) / desired), sampled=None)
         if not ready:
             return Observation(value=0.0, detail=f"{question.kind} {question.name} has no ready pod")
-        wrong = await _first_wrong(ready, question)
+        wrong = await _first_wrong(ready, question, self._refused)
         return Observation(value=0.0 if wrong else 1.0, detail=wrong)
 
 
-async def _first_wrong(pods: Sequence[dict[str, Any]], question: ProbeQuestion) -> str:
+def _belongs_to(pod: dict[str, Any], workload: dict[str, Any], kind: str) -> bool:
+    """Whether a pod was made for a workload: by it, or by a ReplicaSet of its name and of the pod's template."""
+    metadata, owner = pod["metadata"], workload["metadata"]
+    if kind == "Deployment":
+        replica_set = f"{owner['name']}-{(metadata.get('labels') or {}).get('pod-template-hash')}"
+        return any(r["kind"] == "ReplicaSet" and r["name"] == replica_set for r in _owners(metadata))
+    return any(r["uid"] == owner["uid"] for r in _owners(metadata))
+
+
+def _owners(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    return [ref for ref in metadata.get("ownerReferences") or [] if ref.get("controller")]
+
+
+async def _first_wrong(pods: Sequence[dict[str, Any]], question: ProbeQuestion, refused: frozenset[Address]) -> str:
     """What the first pod that doesn't answer well did instead; the others are not waited for. Nothing if all do."""
     slots = asyncio.Semaphore(PODS_AT_ONCE)
 
     async def ask(session: aiohttp.ClientSession, pod: dict[str, Any]) -> str:
         async with slots:
-            return await _ask(session, pod, question)
+            return await _ask(session, pod, question, refused)
 
     connector = aiohttp.TCPConnector(limit=PODS_AT_ONCE, force_close=True)
     async with aiohttp.ClientSession(
@@ -85,19 +103,24 @@ async def _first_wrong(pods: Sequence[dict[str, Any]], question: ProbeQuestion) 
             await asyncio.gather(*asking, return_exceptions=True)
 
 
-async def _ask(session: aiohttp.ClientSession, pod: dict[str, Any], question: ProbeQuestion) -> str:
+async def _ask(
+    session: aiohttp.ClientSession, pod: dict[str, Any], question: ProbeQuestion, refused: frozenset[Address]
+) -> str:
     """Nothing when the pod answers 2xx in time, else what it did instead."""
     name = str(pod["metadata"]["name"])
     address = str(pod.get("status", {}).get("podIP", ""))
-    port = question.port or _first_port(pod)
+    ports = _ports(pod)
+    port = question.port or (ports[0] if ports else None)
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return f"{name} has no address"
-    if _is_never_asked(parsed):
+    if _is_never_asked(parsed) or parsed in refused:
         return f"{name} has the address {address}, which is never asked"
     if port is None:
         return f"{name} declares no port; name one in probe.http.port"
+    if pod["spec"].get("hostNetwork") and port not in ports:
+        return f"{name} is in its node's network, where just ports that it declares are asked; declare {port}"
     host = f"[{address}]" if parsed.version == 6 else address
     try:
         async with asyncio.timeout(question.timeout):
@@ -109,7 +132,7 @@ async def _ask(session: aiohttp.ClientSession, pod: dict[str, Any], question: Pr
     return "" if 200 <= status < 300 else f"{name} answers {status}"
 
 
-def _is_never_asked(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_never_asked(address: Address) -> bool:
     """Whether an address can't be a pod's own: what it reached would be the operator's, or the machine's."""
     mapped = getattr(address, "ipv4_mapped", None)
     if mapped is not None:
@@ -130,8 +153,7 @@ async def _status(session: aiohttp.ClientSession, url: str) -> int:
         return answer.status
 
 
-def _first_port(pod: dict[str, Any]) -> int | None:
-    for container in pod.get("spec", {}).get("containers") or []:
-        for port in container.get("ports") or []:
-            return int(port["containerPort"])
-    return None
+def _ports(pod: dict[str, Any]) -> list[int]:
+    """The ports that a pod declares."""
+    containers = pod["spec"].get("containers") or []
+    return [int(port["containerPort"]) for container in containers for port in container.get("ports") or []]

@@ -158,12 +158,13 @@ class Operator:
             KubernetesCluster(self._api, self._config.opt_in),
             KubernetesJournal(self._api, self._identity),
         )
+        refused = await server_addresses(self._api)
         endpoints = Endpoints(
             self._api,
-            PodsObserver(cluster),
+            PodsObserver(cluster, refused),
             default=self._config.metrics_endpoint,
             namespace=self._namespace,
-            refused=await server_addresses(self._api),
+            refused=refused,
             on_request=self._metrics.queries.inc,
         )
         keeper = page_keeper(self._config, self._api, cluster, journal)
