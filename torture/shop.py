@@ -34,7 +34,7 @@ SPEC: dict[str, Any] = {
             "name": "core-only",
             "enter": {"any": [{"signal": "load", "above": "80%", "clear": "60%"}]},
             "actions": [
-                {"flags": {"disable": ["reviews"], "in": {"flagd": {"configMap": "flags"}}}},
+                {"flags": {"disable": ["reviews"], "in": {"flagd": {"configMap": "flags"}}, "refresh": "None"}},
                 {"scale": {"to": 6}},
             ],
         },
@@ -177,7 +177,7 @@ READERS: list[Object] = [
     }
     for name in ("shop-1", "shop-2")
 ]
-"""Pods that mount the flags; an episode with them has more calls, so they are there where it is asked for."""
+"""Pods that mount the flags; an episode that touches them has more calls, so it is played where it is asked for."""
 
 
 def policy(spec: dict[str, Any] | None = None, name: str = POLICY) -> Object:

@@ -1,15 +1,19 @@
 """One fault at every call of an episode whose pods mount the flags: touched or not, in the end none carries a mark."""
 
+import copy
+
 import pytest
 
 from torture.explore import Result, explore
-from torture.shop import READERS
+from torture.shop import READERS, SPEC
 from torture.world import World
 
 
 def with_pods() -> World:
-    """The shop, with pods that mount its flags."""
-    world = World()
+    """The shop, with pods that mount its flags and are touched."""
+    spec = copy.deepcopy(SPEC)
+    spec["levels"][1]["actions"][0]["flags"]["refresh"] = "Pods"
+    world = World(spec)
     for pod in READERS:
         world.server.sandbox.create(pod)
         world.server.twin.create(pod)
