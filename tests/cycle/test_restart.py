@@ -31,10 +31,11 @@ class Restarting(World):
 
     def make(self, *, ready: bool = True, app: str = "shop") -> None:
         self.made += 1
-        owner = {"kind": "ReplicaSet", "name": app, "uid": f"u-{app}", "controller": True}
+        owner = {"kind": "ReplicaSet", "name": f"{app}-5d4f", "uid": f"u-{app}", "controller": True}
+        labels = {"app": app, "pod-template-hash": "5d4f"}
         created = f"2026-03-01T10:{self.made:02}:00Z"
         name = f"{app}-{self.made}"
-        metadata = {"name": name, "labels": {"app": app}, "creationTimestamp": created, "ownerReferences": [owner]}
+        metadata = {"name": name, "labels": labels, "creationTimestamp": created, "ownerReferences": [owner]}
         conditions = [{"type": "Ready", "status": str(ready)}]
         status = {"phase": "Running", "conditions": conditions}
         self.sandbox.create({"kind": "Pod", "metadata": metadata, "spec": {}, "status": status})
@@ -285,3 +286,20 @@ def test_a_missing_right_is_told_and_the_other_pods_are_not_asked_for() -> None:
 
     assert asked == ["shop-1", "shop-1"]
     assert shop.ready.startswith("doing its job; Deployment shop is still to be restarted: pods")
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        [],
+        [{"kind": "ReplicaSet", "name": "shop-canary-5d4f", "uid": "u", "controller": True}],
+        [{"kind": "ReplicaSet", "name": "shop-5d4f", "uid": "u"}],
+    ],
+    ids=["of nobody", "of another workload", "of no controller"],
+)
+def test_a_pod_that_only_carries_the_labels_is_left_alone(owner: list[dict[str, Any]]) -> None:
+    shop = Restarting(ready=False)
+    shop.sandbox.edit("Pod", "shop-1", lambda obj: obj["metadata"].update(ownerReferences=owner))
+    shop.enter()
+
+    assert shop.pods() == ["shop-1"]

@@ -5,7 +5,7 @@ pods a second time, and left, it would be a mark of ours. An eviction respects P
 How often that is done and how far it has come is remembered in the status (engine/restarts.py).
 """
 
-from stepdown.actions.route import selected
+from stepdown.actions.route import belongs_to, selected
 from stepdown.actions.scale import workload
 from stepdown.actions.translation import Translation, View, issue
 from stepdown.api.actions import RestartAction
@@ -41,5 +41,9 @@ def pods_of(action: RestartAction, spec: PolicySpec, view: View) -> tuple[list[P
     obj = view.get(*workload(action, spec))
     if obj is None or translate(action, spec, view).issues:
         return [], 0
-    pods = selected(view.all("Pod"), obj["spec"]["selector"]["matchLabels"])
-    return list(pods), int(obj["spec"].get("replicas", 1))
+    pods: list[Pod] = [
+        pod
+        for pod in selected(view.all("Pod"), obj["spec"]["selector"]["matchLabels"])
+        if belongs_to(pod, obj, workload(action, spec)[0])
+    ]
+    return pods, int(obj["spec"].get("replicas", 1))

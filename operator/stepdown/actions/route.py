@@ -98,6 +98,19 @@ def selected(pods: list[dict[str, Any]], labels: dict[str, str]) -> list[dict[st
     return [p for p in pods if labels.items() <= (p["metadata"].get("labels") or {}).items()]
 
 
+def belongs_to(pod: dict[str, Any], workload: dict[str, Any], kind: str) -> bool:
+    """Whether a pod was made for a workload: by it, or by a ReplicaSet of its name and of the pod's template."""
+    metadata, owner = pod["metadata"], workload["metadata"]
+    if kind == "Deployment":
+        replica_set = f"{owner['name']}-{(metadata.get('labels') or {}).get('pod-template-hash')}"
+        return any(r["kind"] == "ReplicaSet" and r["name"] == replica_set for r in _owners(metadata))
+    return any(r["uid"] == owner["uid"] for r in _owners(metadata))
+
+
+def _owners(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    return [ref for ref in metadata.get("ownerReferences") or [] if ref.get("controller")]
+
+
 def silence(service: dict[str, Any], pods: list[dict[str, Any]], cure: str = SCALE_UP) -> str | None:
     """Why these pods couldn't answer for a Service; None where they can."""
     ready = [pod for pod in pods if is_ready(pod)]

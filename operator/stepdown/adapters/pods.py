@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from stepdown.actions.route import is_ready, selected
+from stepdown.actions.route import belongs_to, is_ready, selected
 from stepdown.engine.fields import Ref
 from stepdown.engine.observation import Missing, Observation
 from stepdown.engine.questions import PodsQuestion, ProbeQuestion
@@ -53,7 +53,7 @@ class PodsObserver:
         labels = (workload["spec"].get("selector") or {}).get("matchLabels") or {}
         if not labels:
             return Observation(missing=Missing.ERROR, detail=f"{question.kind} {question.name} has no matchLabels")
-        own = [pod for pod in selected(pods, labels) if _belongs_to(pod, workload, question.kind)]
+        own = [pod for pod in selected(pods, labels) if belongs_to(pod, workload, question.kind)]
         ready = [pod for pod in own if is_ready(pod)]
         if isinstance(question, PodsQuestion):
             desired = int(workload["spec"].get("replicas", 1))
@@ -64,19 +64,6 @@ class PodsObserver:
             return Observation(value=0.0, detail=f"{question.kind} {question.name} has no ready pod")
         wrong = await _first_wrong(ready, question, self._refused)
         return Observation(value=0.0 if wrong else 1.0, detail=wrong)
-
-
-def _belongs_to(pod: dict[str, Any], workload: dict[str, Any], kind: str) -> bool:
-    """Whether a pod was made for a workload: by it, or by a ReplicaSet of its name and of the pod's template."""
-    metadata, owner = pod["metadata"], workload["metadata"]
-    if kind == "Deployment":
-        replica_set = f"{owner['name']}-{(metadata.get('labels') or {}).get('pod-template-hash')}"
-        return any(r["kind"] == "ReplicaSet" and r["name"] == replica_set for r in _owners(metadata))
-    return any(r["uid"] == owner["uid"] for r in _owners(metadata))
-
-
-def _owners(metadata: dict[str, Any]) -> list[dict[str, Any]]:
-    return [ref for ref in metadata.get("ownerReferences") or [] if ref.get("controller")]
 
 
 async def _first_wrong(pods: Sequence[dict[str, Any]], question: ProbeQuestion, refused: frozenset[Address]) -> str:

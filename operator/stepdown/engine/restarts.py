@@ -78,10 +78,9 @@ def _lately(known: Restart, limit: Limit, now: float) -> list[float]:
 
 
 def _comes_back(pod: Pod) -> bool:
-    """Whether a controller makes a new pod for it, and it isn't on its way out or at its end already."""
-    owners = pod["metadata"].get("ownerReferences") or []
+    """Whether a new pod comes for it: it isn't on its way out, or at its end already."""
     is_over = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return any(o.get("controller") for o in owners) and "deletionTimestamp" not in pod["metadata"] and not is_over
+    return "deletionTimestamp" not in pod["metadata"] and not is_over
 
 
 def _created(pod: Pod) -> str:
