@@ -69,7 +69,7 @@ def test_a_page_stays_while_the_pods_are_not_ready_or_nobody_knows(ready: float 
     play = blind(ready)
 
     assert set(play.until(600)) == {"static"}
-    assert (play.reason, play.decision.message) == ("ProbeFailing", message)
+    assert (play.reason, play.decision.message, play.decision.why) == ("ProbeFailing", message, "pods not ready")
 
 
 def test_one_pod_in_five_that_never_starts_holds_no_page() -> None:

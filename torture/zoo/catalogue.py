@@ -1,7 +1,19 @@
 """Every bug of the zoo, by name."""
 
 from torture.zoo.bug import Bug
-from torture.zoo.bugs import admission, ladder, leadership, ledger, life, patches, prometheus, readings, rights, targets
+from torture.zoo.bugs import (
+    admission,
+    ladder,
+    leadership,
+    ledger,
+    life,
+    pages,
+    patches,
+    prometheus,
+    readings,
+    rights,
+    targets,
+)
 
 SECTIONS: dict[str, tuple[Bug, ...]] = {
     "The ledger": ledger.BUGS,
@@ -11,6 +23,7 @@ SECTIONS: dict[str, tuple[Bug, ...]] = {
     "Prometheus, not trusted": prometheus.BUGS,
     "The ladder": ladder.BUGS,
     "Targets": targets.BUGS,
+    "Status pages": pages.BUGS,
     "Rights": rights.BUGS,
     "Admission, by the chart": admission.BUGS,
     "Policies and their end": life.BUGS,
