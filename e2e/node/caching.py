@@ -9,9 +9,12 @@ from pathlib import Path
 
 from plane.binaries import cache, say
 
+KEPT = 3
+"""Folders of one title: a few clones side by side use each their own."""
+
 
 def cached(title: str, key: Iterable[str | bytes], make: Callable[[Path], None]) -> Path:
-    """The folder for a key; `make` fills a new one. Of each title the newest three are kept."""
+    """The folder for a key; `make` fills a new one. Of each title those used last are kept."""
     digest = hashlib.sha256()
     for part in key:
         content = part.encode() if isinstance(part, str) else part
@@ -29,5 +32,12 @@ def cached(title: str, key: Iterable[str | bytes], make: Callable[[Path], None])
             make(making)
             making.rename(folder)
             say(f"  made {title} in {time.monotonic() - started:.0f} s")
-    folder.touch()
+        folder.touch()
+        _forget(title)
     return folder
+
+
+def _forget(title: str) -> None:
+    found = [path for path in cache().glob(f"{title}-*") if path.is_dir()]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+        shutil.rmtree(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pip
 
-from node.archive import write_layer
+from node import archive
 from node.caching import cached
 
 SUITE = "bookworm"
@@ -50,8 +50,8 @@ class Base:
 
 def base() -> Base:
     """The root, made once a machine: the first time takes two minutes and a mirror of Debian."""
-    key = (SUITE, *PACKAGES, pip.__version__, Path(__file__).read_bytes(), write_layer.__code__.co_code)
-    folder = cached("image-base", key, _make)
+    code = (Path(module).read_bytes() for module in (__file__, archive.__file__))
+    folder = cached("image-base", (pip.__version__, *code), _make)
     packages = (folder / "packages").read_text().splitlines()
     return Base(folder / "root", folder / "layer.tar", tuple(packages))
 
@@ -70,7 +70,7 @@ def _make(folder: Path) -> None:
     (folder / "packages").write_text(subprocess.run(query, capture_output=True, text=True, check=True).stdout)
     _clean(root)
     _resemble(root)
-    write_layer(root, folder / "layer.tar", started)
+    archive.write_layer(root, folder / "layer.tar", started)
 
 
 def _mirror() -> str:

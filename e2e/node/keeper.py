@@ -5,6 +5,7 @@ keeper itself is killed, the kernel ends the node, and the next `up` or `down` s
 keeper holds a lock, and others wait.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -49,7 +50,8 @@ def end_other() -> None:
     with (cache() / "node.lock").open("a+") as held:
         if not _taken(held) and (owner := holder(held)):
             say(f"ending the node of process {owner}")
-            os.kill(owner, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # then its keeper is at it
+                os.kill(owner, signal.SIGTERM)
     with lock(os.getpid(), 60):
         sweep()
 
