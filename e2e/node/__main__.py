@@ -4,7 +4,6 @@
 where the machine can't have a node it just says why, unless in CI.
 """
 
-import os
 import signal
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from plane.binaries import PLANE, CannotBuild, build_all, kubectl, say
 
 def main(command: str) -> int:
     """Exit code 0, or 1 with one clear sentence."""
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background would have it ignored
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         match command:
             case "build" if (lacking := missing()) and not in_ci():
