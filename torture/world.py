@@ -163,6 +163,8 @@ class World:
             case Kind.DELETE:
                 server.delete(fault.about)
             case Kind.NEW_POLICY:
+                if self.policy is None:
+                    self.suspended.clear()
                 server.make_policy()
             case Kind.EDIT_POLICY:
                 server.edit_policy(without_a_target)
@@ -255,7 +257,7 @@ class World:
     @property
     def at_rest(self) -> bool:
         """Whether nothing is left to do: full service and nothing held, or no policy any more."""
-        if self.stopped is not None:
+        if self.stopped is not None or any(process.is_blind for process in self.processes):
             return False
         policy = self.policy
         if policy is None:
