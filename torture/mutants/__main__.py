@@ -52,16 +52,18 @@ def _all() -> int:
         return 1
     fates = quick.results()
     left = [name for name, fate in fates.items() if fate in ("survived", "timeout")]
-    print(f"{len(fates) - len(left)} of {len(fates)} are noticed by the quick tests; the long ones try the others")
+    lines, known = _lines(quick, left), survivors()
+    print(
+        f"{len(fates) - len(left)} of {len(fates)} are noticed by the quick tests; the long ones try what isn't listed"
+    )
     walks = Stage(WORK / "mutants-walks", quick=False)
     walks.build()
-    todo = [name for name in left if walks.results().get(name, "not tried") == "not tried"]
+    unlisted = [name for name in left if lines[name] not in known]
+    todo = [name for name in unlisted if walks.results().get(name, "not tried") == "not tried"]
     if todo and walks.run(todo, at_once=AT_ONCE) != 0:
         return 1
-    second = {name: fate for name, fate in walks.results().items() if name in set(left)}
-    fates |= second
-    by_walks = [name for name in left if second.get(name) == "killed"]
-    lines = _lines(walks, [*by_walks, *(name for name in left if second.get(name) == "survived")])
+    fates |= {name: fate for name, fate in walks.results().items() if name in set(unlisted)}
+    by_walks = [name for name in unlisted if fates[name] == "killed"]
     results = Results(
         tried=len(fates),
         killed=sum(fate == "killed" for fate in fates.values()),
@@ -70,9 +72,8 @@ def _all() -> int:
     )
     results.keep()
     add_figure("mutants killed", f"{results.share:.1%} of {results.tried:,}")
-    alive = {lines[name] for name in left if second.get(name) == "survived"}
+    alive = {lines[name] for name in left if fates[name] == "survived"}
     print(f"{results.killed} of {results.tried} mutants killed, {results.timeouts} hang: {results.share:.1%}")
-    known = survivors()
     for line in sorted(known.keys() - alive):
         print(f"listed, and doesn't survive any more: {line}", file=sys.stderr)
     return 1 if _unlisted(alive, known) or known.keys() - alive or results.share < LEAST else 0
