@@ -8,7 +8,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --pyth
 .PHONY: help init check format generate drift unit model torture e2e e2e-node node-packages zoo mutants test figures demo bench lock wheel sbom audit clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 init: .venv/.ready ## Create .venv with the pinned dependencies and this package
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from stepdown.api.status import PolicyStatus
 from stepdown.engine.fields import Ref, Target
 from stepdown.ports import Conflict, Event, JsonPatch, Object, Policy, Refused, Snapshot, Unknown
+from stepdown.simulate.sandbox import patch_each
 from torture.faults import WRITES, Fault, Kind
 from torture.server import Write
 
@@ -92,13 +93,7 @@ class Line:
         self, namespace: str, patches: Mapping[Target, JsonPatch]
     ) -> Mapping[Target, Refused | Unknown]:
         """See ports.Cluster."""
-        failed: dict[Target, Refused | Unknown] = {}
-        for target, patch in patches.items():
-            try:
-                await self.patch(namespace, target, patch)
-            except (Refused, Unknown) as error:
-                failed[target] = error
-        return failed
+        return await patch_each(self.patch, namespace, patches)
 
     async def load(self, policy: Policy) -> Policy | None:
         """See ports.Journal."""

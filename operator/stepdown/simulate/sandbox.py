@@ -9,7 +9,7 @@ itself, and costs nothing; whoever reads must not write into it. `get` gives a c
 """
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -133,13 +133,7 @@ class Sandbox:
         self, namespace: str, patches: Mapping[Target, JsonPatch]
     ) -> Mapping[Target, Refused | Unknown]:
         """See ports.Cluster."""
-        failed: dict[Target, Refused | Unknown] = {}
-        for target, patch in patches.items():
-            try:
-                await self.patch(namespace, target, patch)
-            except (Refused, Unknown) as error:
-                failed[target] = error
-        return failed
+        return await patch_each(self.patch, namespace, patches)
 
     async def load(self, policy: Policy) -> Policy | None:
         """See ports.Journal."""
@@ -212,6 +206,19 @@ class Sandbox:
         stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self._version)}}
         self._objects[key] = stored
         return stored
+
+
+async def patch_each(
+    patch: Callable[[str, Target, JsonPatch], Awaitable[Object]], namespace: str, patches: Mapping[Target, JsonPatch]
+) -> Mapping[Target, Refused | Unknown]:
+    """Sends patches one after the other; gives those that failed, as ports.Cluster.patch_all does."""
+    failed: dict[Target, Refused | Unknown] = {}
+    for target, operations in patches.items():
+        try:
+            await patch(namespace, target, operations)
+        except (Refused, Unknown) as error:
+            failed[target] = error
+    return failed
 
 
 def copy_json(value: Any) -> Any:
