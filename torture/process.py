@@ -105,6 +105,7 @@ class Process:
 
     def turn(self) -> None:
         """What it does in one interval."""
+        self.is_blind = False
         if self.cycle is None:
             if not self._acquire():
                 return
@@ -171,7 +172,6 @@ class Process:
 
     async def _tick(self, cycle: Cycle, watched: Watched) -> None:
         """One tick, as the evaluator makes it."""
-        self.is_blind = False
         policy = watched.policy
         seen = {} if policy.deleting else self.world.observations()
         try:

@@ -31,8 +31,8 @@ or did not pass.
 FIGURES = """
 ## Figures
 
-From runs of the suites of `make test` one by one on a busy machine of two cores, 2026-11-24; `make test` prints those
-of its own run, and `make figures` records them.
+From one run of `make test` on a machine of two cores, 2026-11-25, and one of `make mutants` over the same code.
+`make test` prints those of its own run, and `make figures` records them.
 
 | | |
 | --- | --- |

@@ -63,6 +63,7 @@ class Stage:
         for source, target in (("operator/stepdown", "src/stepdown"), ("tests/engine", "tests/engine")):
             _mirror(ROOT / source, self.folder / target)
         _mirror(ROOT / "tests/cycle", self.folder / "tests/cycle")
+        shutil.copytree(ROOT / "examples", self.folder / "examples", dirs_exist_ok=True)
         (self.folder / "conftest.py").write_text(_CONFTEST)
         (self.folder / "pyproject.toml").write_text(self._settings())
 
@@ -94,7 +95,7 @@ markers = ["row(number): as in the project"]
 [tool.mutmut]
 source_paths = ["src/stepdown"]
 only_mutate = [{only}]
-also_copy = ["conftest.py"]
+also_copy = ["conftest.py", "examples"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist"]
 pytest_add_cli_args_test_selection = [{selection}]
 timeout_constant = 4.0
