@@ -1,7 +1,7 @@
 """The DegradationPolicy: a service, what is watched, and the ladder."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -56,6 +56,36 @@ class Override(Model):
 
 def _has_workload(spec: "PolicySpec") -> bool:
     return spec.target.deployment is not None or spec.target.stateful_set is not None
+
+
+def _needs_workload(action: str, name: str) -> Rule:
+    """An action that means the target's workload where it names none needs a target with one."""
+    return Rule(
+        cel="has(self.target.deployment) || has(self.target.statefulSet)"
+        f" || self.levels.all(l, !has(l.actions) || l.actions.all(a, !has(a.{action})"
+        f" || has(a.{action}.deployment) || has(a.{action}.statefulSet)))",
+        message=f"{action} without a workload means the target's: set target.deployment or name one in the action",
+        holds=lambda s: (
+            _has_workload(s)
+            or all(found.deployment is not None or found.stateful_set is not None for found in _actions(s, name))
+        ),
+    )
+
+
+def _needs_service(action: str, name: str) -> Rule:
+    """An action that means the target's Service where it names none needs a target with one."""
+    return Rule(
+        cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
+        f" || l.actions.all(a, !has(a.{action}) || has(a.{action}.service)))",
+        message=f"{action} without a Service means the target's: set target.service or name one in the action",
+        holds=lambda s: s.target.service is not None or all(found.service is not None for found in _actions(s, name)),
+    )
+
+
+def _actions(spec: "PolicySpec", name: str) -> list[Any]:
+    """The actions of one kind, of all levels."""
+    found = [getattr(action, name) for level in spec.levels for action in level.actions]
+    return [action for action in found if action is not None]
 
 
 class PolicySpec(Model):
@@ -131,54 +161,8 @@ class PolicySpec(Model):
             " target.statefulSet",
             holds=lambda s: _has_workload(s) or not any(x.preset == "saturation" for x in s.signals),
         ),
-        Rule(
-            cel="has(self.target.deployment) || has(self.target.statefulSet)"
-            " || self.levels.all(l, !has(l.actions) || l.actions.all(a, !has(a.scale)"
-            " || has(a.scale.deployment) || has(a.scale.statefulSet)))",
-            message="scale without a workload means the target's: set target.deployment or name one in the action",
-            holds=lambda s: (
-                _has_workload(s)
-                or all(
-                    a.scale is None or a.scale.deployment is not None or a.scale.stateful_set is not None
-                    for level in s.levels
-                    for a in level.actions
-                )
-            ),
-        ),
-        Rule(
-            cel="has(self.target.deployment) || has(self.target.statefulSet)"
-            " || self.levels.all(l, !has(l.actions) || l.actions.all(a, !has(a.restart)"
-            " || has(a.restart.deployment) || has(a.restart.statefulSet)))",
-            message="restart without a workload means the target's: set target.deployment or name one in the action",
-            holds=lambda s: (
-                _has_workload(s)
-                or all(
-                    a.restart is None or a.restart.deployment is not None or a.restart.stateful_set is not None
-                    for level in s.levels
-                    for a in level.actions
-                )
-            ),
-        ),
-        Rule(
-            cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
-            " || l.actions.all(a, !has(a.route) || has(a.route.service)))",
-            message="route without a Service means the target's: set target.service or name one in the action",
-            holds=lambda s: (
-                s.target.service is not None
-                or all(a.route is None or a.route.service is not None for level in s.levels for a in level.actions)
-            ),
-        ),
-        Rule(
-            cel="has(self.target.service) || self.levels.all(l, !has(l.actions)"
-            " || l.actions.all(a, !has(a.statusPage) || has(a.statusPage.service)))",
-            message="statusPage without a Service means the target's: set target.service or name one in the action",
-            holds=lambda s: (
-                s.target.service is not None
-                or all(
-                    a.status_page is None or a.status_page.service is not None
-                    for level in s.levels
-                    for a in level.actions
-                )
-            ),
-        ),
+        _needs_workload("scale", "scale"),
+        _needs_workload("restart", "restart"),
+        _needs_service("route", "route"),
+        _needs_service("statusPage", "status_page"),
     )
