@@ -145,8 +145,8 @@ def entrances(prometheus: Prometheus) -> list[Callable[[str], str]]:
     return [
         lambda text: prometheus.fails_with(text, warns=False),
         lambda text: prometheus.fails_with(text, warns=True),
-        lambda text: _refusal(403, json.dumps({"message": text}).encode(), None).message,  # type: ignore[attr-defined]
-        lambda text: str(_refusal(500, text.encode("utf-8", "surrogatepass"), text)),
+        lambda text: _refusal(403, json.dumps({"message": text}).encode()).message,  # type: ignore[attr-defined]
+        lambda text: str(_refusal(500, text.encode("utf-8", "surrogatepass"))),
         lambda text: promql.check(text) or "a query",
         refused_name,
         short,
