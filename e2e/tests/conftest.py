@@ -33,6 +33,7 @@ from plane.prometheus import Prometheus
 from plane.release import Release
 from plane.shop import Shop, let_go
 from plane.tools import Paste, Tool, helm_for, kubectl_for
+from plane.turns import turn
 
 _numbers = itertools.count(1)
 _logs: dict[str, Callable[[], str]] = {}
@@ -291,9 +292,11 @@ def paste(plane: ControlPlane, tmp_path: Path) -> Paste:
     return Paste(plane.kubeconfig(), tmp_path)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Takes the trials first: beside ten replicas at work no plane should measure how fast one takes over."""
-    items.sort(key=lambda item: item.path.name != "test_replicas_trials.py")
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """A test that is marked `alone` runs beside none of the other process, from its fixtures' start to their end."""
+    with turn(item.config.rootpath / ".run", alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
