@@ -1,17 +1,10 @@
-"""Every call of an episode down and up, met by a fault before or after it: the end is the same as without."""
+"""What a tick keeps to whatever it meets: a field that others change, a policy that changes or goes while it holds."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from cycle.world import World
-from stepdown.ports import Conflict, Refused, Unknown
-
-
-class Crash(BaseException):
-    """The process dies here."""
-
 
 EPISODE = [
     *[{}] * 2,
@@ -21,88 +14,6 @@ EPISODE = [
     *[{"load": 0.1}] * 9,
 ]
 """What Prometheus answers from each tick on: down to core-only, to static, and back."""
-
-
-class Counter:
-    """Counts calls."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, _when: str, _what: str) -> None:
-        self.calls += 1
-
-
-class FaultAt:
-    """Raises at the nth call, once."""
-
-    def __init__(self, place: int, fault: Callable[[], BaseException]) -> None:
-        self.left = place
-        self.fault = fault
-
-    def __call__(self, _when: str, _what: str) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise self.fault()
-
-
-class CrashingWorld(World):
-    """A world whose operator is started again after each crash, under the next epoch."""
-
-    epoch = 1
-
-    def tick(self, seconds: float = 10.0, name: str = "shop") -> None:
-        try:
-            super().tick(seconds, name)
-        except Crash:
-            self.epoch += 1
-            self.start(self.epoch)
-
-
-FAULTS: dict[str, Callable[[], BaseException]] = {
-    "crash": Crash,
-    "no answer": lambda: Unknown("timed out"),
-    "conflict": lambda: Conflict(422, "test failed"),
-    "refused": lambda: Refused(403, "forbidden"),
-}
-
-
-@pytest.fixture(scope="module")
-def ticks_of_an_episode() -> list[tuple[int, CrashingWorld]]:
-    """The world before each tick of a whole episode, with the number of calls made until then."""
-    world, counter = CrashingWorld(), Counter()
-    world.sandbox.on_call = counter
-    found = []
-    for values in EPISODE:
-        found.append((counter.calls, world.fork()))
-        world.values |= values
-        world.tick()
-    assert world.at_rest()
-    found.append((counter.calls, world))
-    return found
-
-
-@pytest.mark.row(13)
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_row_13_any_fault_at_any_call_ends_as_without_it(fault, ticks_of_an_episode):
-    calls, _ = ticks_of_an_episode[-1]
-    assert calls > 70
-    for place in range(calls):
-        number = max(n for n in range(len(EPISODE)) if ticks_of_an_episode[n][0] <= place)
-        before, world = ticks_of_an_episode[number]
-        world = world.fork()
-        world.sandbox.on_call = FaultAt(place - before + 1, FAULTS[fault])
-        for values in EPISODE[number:]:
-            world.values |= values
-            world.tick()
-        quiet, patience = 0, 33
-        while quiet < 3:
-            stored = world.sandbox.policy("shop").resource_version
-            world.tick()
-            unchanged = world.sandbox.policy("shop").resource_version == stored
-            quiet = quiet + 1 if unchanged and world.at_rest() else 0
-            patience -= 1
-            assert patience, f"after the fault at call {place} it never comes to rest"
 
 
 def test_what_a_tick_has_read_it_never_writes_into():

@@ -1,8 +1,7 @@
 """A small shop in the sandbox, and a clock: what the tests of the cycle stand on."""
 
-import copy
 from collections.abc import Coroutine
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from stepdown.api.policy import PolicySpec
 from stepdown.cycle import Cycle
@@ -116,16 +115,6 @@ class World:
         """A new operator process: it remembers nothing."""
         self.cycle = Cycle(self.sandbox, self.sandbox, Claims(), epoch)
         self.memories: dict[str, Memory] = {}
-
-    def fork(self) -> Self:
-        """The same world at the same moment, to take another course from here."""
-        other = copy.copy(self)
-        other.sandbox = self.sandbox.fork()
-        other.values = dict(self.values)
-        other.memories = copy.deepcopy(self.memories)
-        claims = copy.deepcopy(self.cycle.claims)
-        other.cycle = Cycle(other.sandbox, other.sandbox, claims, self.cycle.epoch)
-        return other
 
     def prepared(self, raw: dict[str, Any]) -> Prepared:
         """A policy made ready, once per edit."""

@@ -27,7 +27,7 @@ BUGS = (
         ),
         (
             "tests/cycle/test_faults.py::test_no_target_is_written_without_an_earlier_entry_with_its_original",
-            "tests/cycle/test_faults.py::test_row_13_any_fault_at_any_call_ends_as_without_it[crash]",
+            "torture/test_one_fault.py::test_row_13_a_crash_before_or_after_any_call_ends_as_without_it",
         ),
     ),
     Bug(
@@ -86,7 +86,7 @@ BUGS = (
         except Refused""",
             ),
         ),
-        ("tests/cycle/test_faults.py::test_row_13_any_fault_at_any_call_ends_as_without_it[no answer]",),
+        ("torture/test_one_fault.py::test_row_6_a_lost_reply_makes_no_second_original_and_no_double_step",),
     ),
     Bug(
         "reapplied-for-ever",
