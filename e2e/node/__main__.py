@@ -15,7 +15,8 @@ from node.images import operator, plain
 from node.keeper import end_other
 from node.real_node import CannotRun
 from node.requirements import in_ci, missing
-from plane.binaries import PLANE, CannotBuild, build_all, kubectl, say
+from plane.binaries import PLANE, CannotBuild, build_all, kubectl
+from plane.caching import say
 
 
 def main(command: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pip
 
 from node import archive
-from node.caching import cached
+from plane.caching import cached, key_of
 
 SUITE = "bookworm"
 PYTHON = "3.11"
@@ -51,7 +51,7 @@ class Base:
 def base() -> Base:
     """The root, made once a machine: the first time takes two minutes and a mirror of Debian."""
     code = (Path(module).read_bytes() for module in (__file__, archive.__file__))
-    folder = cached("image-base", (pip.__version__, *code), _make)
+    folder = cached("image-base", key_of((pip.__version__, *code)), _make)
     packages = (folder / "packages").read_text().splitlines()
     return Base(folder / "root", folder / "layer.tar", tuple(packages))
 

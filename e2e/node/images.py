@@ -12,8 +12,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from node import archive, building, debian, dockerfile
-from node.caching import cached
 from node.settings import PAUSE_IMAGE
+from plane.caching import cached, key_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON_IMAGE = "stepdown.test/python:1"
@@ -30,7 +30,7 @@ def plain() -> Path:
     def make(folder: Path) -> None:
         archive.write_archive(folder / ARCHIVE, *images)
 
-    return cached("image-plain", (repr(images), *_code()), make) / ARCHIVE
+    return cached("image-plain", key_of((repr(images), *_code())), make) / ARCHIVE
 
 
 def operator() -> Path:
@@ -49,7 +49,7 @@ def operator() -> Path:
 
     contents = (part for path, content in files.items() for part in (path, content))
     key = (str(base.layer), operator_name(), repr(stages), *_code(), *contents)
-    return cached("image-operator", key, make) / ARCHIVE
+    return cached("image-operator", key_of(key), make) / ARCHIVE
 
 
 def operator_name() -> str:

@@ -17,7 +17,7 @@ from typing import IO
 
 from node.addresses import API_SERVER, INSIDE, LINK, METRICS, PODS, PREFIX, SERVICES
 from node.leftovers import make_cgroups, sweep
-from plane.binaries import cache, say
+from plane.caching import cache, say
 from plane.processes import Process, wait_for
 
 _INSIDE = Path(__file__).with_name("inside.py")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from node import archive, building, debian, images
-from plane.binaries import cache
+from plane.caching import cache
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 from threading import Event
 
-from plane.binaries import CannotBuild, build_all, kubectl, say
+from plane.binaries import CannotBuild, build_all, kubectl
+from plane.caching import say
 from plane.control_plane import ControlPlane
 from plane.prometheus import Prometheus
 

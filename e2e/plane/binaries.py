@@ -4,22 +4,22 @@ In order: a program named by the environment (TEST_ASSET_KUBE_APISERVER and so o
 KUBEBUILDER_ASSETS), our cache, a build. Which one is used, and why, is printed.
 """
 
-import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import files
 from pathlib import Path
+
+from plane.caching import cache, cached, say
 
 MODULES = Path(__file__).resolve().parent.parent / "modules"
 KUBERNETES = "v1.36.3"
@@ -80,16 +80,6 @@ class CannotBuild(Exception):
     """What is missing on this machine, and the cure."""
 
 
-def say(text: str) -> None:
-    """A line of progress."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def cache() -> Path:
-    """The folder that outlives clones."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepdown"
-
-
 def program(name: str) -> Path:
     """The path of a program of BUILDS. Raises CannotBuild."""
     asset = os.environ.get("TEST_ASSET_" + name.upper().replace("-", "_"))
@@ -101,18 +91,13 @@ def program(name: str) -> Path:
         say(f"{name}: {folder}/{name} (KUBEBUILDER_ASSETS)")
         return Path(folder) / name
     title, build = next((title, build) for title, build in BUILDS.items() if name in build.programs)
-    built = cache() / f"{title}-{_key(build.module)}"
-    if not (built / name).exists():
-        _build(title, build.minutes, built, lambda making: _go_build(title, build, making))
+    built = cached(title, _key(build.module), lambda making: _go_build(title, build, making), build.minutes)
     return built / name
 
 
 def http_routes() -> Path:
     """The CRD of HTTPRoute, out of the pinned module of the Gateway API. Raises CannotBuild."""
-    kept = cache() / f"gateway-{_key('gateway')}"
-    if not (kept / _HTTP_ROUTES).exists():
-        _build("gateway", 1, kept, lambda making: _copy_crd("gateway", making))
-    return kept / _HTTP_ROUTES
+    return cached("gateway", _key("gateway"), lambda making: _copy_crd("gateway", making), 1) / _HTTP_ROUTES
 
 
 def kubectl() -> Path:
@@ -152,21 +137,6 @@ def _go_version() -> str:
     return found
 
 
-def _build(title: str, minutes: int, built: Path, make: Callable[[Path], None]) -> None:
-    version = _go_version()
-    built.parent.mkdir(parents=True, exist_ok=True)
-    with (built.parent / f"{title}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if built.exists():
-            return
-        say(f"building {title} with {version} into {built}: the first time takes about {minutes} minutes")
-        making = built.with_name(built.name + ".making")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir()
-        make(making)
-        making.rename(built)
-
-
 def _copy_crd(module: str, out: Path) -> None:
     """The one file that we need of a module: nothing of it is compiled."""
     command = ["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
@@ -204,7 +174,6 @@ def _go_build(title: str, build: Build, out: Path) -> None:
         raise CannotBuild(
             f"building {title} failed; the modules must be reachable and Go able to compile:\n{output[-3000:]}"
         )
-    say(f"  built {title} in {time.monotonic() - started:.0f} s")
 
 
 def _from_wheel(name: str) -> Path:
