@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stepdown.actions import references
+from stepdown.actions import all_references
 from stepdown.actions.planning import Plan
+from stepdown.actions.starting import is_short
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import EngineState, PolicyStatus
 from stepdown.engine.decide import NO_LEVELS, after_gap, decide, initial_state
@@ -34,7 +35,6 @@ from stepdown.writer import Objects, Writer, problem_of, read_targets
 
 RESTORE_DEADLINE_SECONDS = 600.0
 """How long a deletion may wait for what can't be restored."""
-
 
 NEWER = "its status was written by a newer version; upgrade the operator"
 
@@ -123,19 +123,18 @@ class Cycle:
         wrong = await keep_pages(self.keeper, tick, snapshot)
         plan = Plan(label(policy), prepared.spec, tick.status.ledger, snapshot, self.claims.holder)
         unavailable = NO_LEVELS
-        while tick.is_acting and tick.decision.is_transition and plan.blocks(tick.decision.level):
+        seen = tick.decision.observations
+        while tick.is_acting and tick.decision.level not in unavailable and plan.answers_nobody(tick.decision):
             unavailable |= {tick.decision.level}
-            seen = tick.decision.observations
             tick.decision, tick.state = decide(prepared.ladder, before, seen, tick.now, unavailable)
         held = self._guarded(tick, before)
         tick.plan, tick.objects = plan, plan.objects
         tick.wanted = plan.wanted(tick.decision.level) if tick.is_acting else {}
         tick.undone = plan.undone(tick.decision.level)
         waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
-        warm = set(prepared.pages.values()) if tick.is_acting and not tick.is_suspended else NO_LEVELS
-        memory.issues = wrong + plan.issues + plan.conflicts + plan.unready(tick.undone | waiting | warm)
-        memory.issues += plan.silent(tick.decision.level) if tick.is_acting else []
-        memory.issues += held
+        faulty = plan.faulty() if tick.is_acting and not tick.is_suspended else NO_LEVELS
+        memory.issues = wrong + plan.issues + plan.conflicts + plan.unready(tick.undone | waiting | faulty)
+        memory.issues += (plan.amiss(tick.decision.level) if tick.is_acting else []) + held
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
         tick.restarts = restarts_of(tick, snapshot)
         tick.status = tick.status.model_copy(update={"restarts": tick.restarts.remembered})
@@ -274,12 +273,11 @@ class Cycle:
         return Writer(self.cluster, self.journal, lambda policy, entries: self.claims.note(label(policy), entries))
 
     async def _snapshot(self, policy: Policy, prepared: Prepared, status: PolicyStatus) -> dict[Ref, Any]:
-        spec = prepared.spec
-        refs = [
-            ref for place, level in enumerate(spec.levels) for a in level.actions for ref in references(a, spec, place)
-        ]
-        refs += [Ref(entry.target.kind, entry.target.name) for entry in status.ledger]
-        return dict(await self.cluster.read(policy.namespace, list(dict.fromkeys(refs))))
+        refs = [*all_references(prepared.spec), *(Ref(e.target.kind, e.target.name) for e in status.ledger)]
+        found = dict(await self.cluster.read(policy.namespace, list(dict.fromkeys(refs))))
+        if Ref("Pod") not in found and any(map(is_short, found.values())):
+            found |= await self.cluster.read(policy.namespace, [Ref("Pod")])
+        return found
 
     def _tell_once(self, policy: Policy, memory: Memory, reason: EventReason, text: str) -> None:
         if text not in memory.told:

@@ -123,9 +123,25 @@ def test_a_route_to_what_is_not_ready_is_not_wanted():
 def test_a_service_that_points_at_its_fallback_stays_there_when_the_fallback_dies():
     routed = {**SERVICE, "spec": {**SERVICE["spec"], "selector": {"app": "static"}}}
     held = [entry("Service", "shop", "/spec/selector", {"app": "shop"}, {"app": "static"})]
-    plan = plan_of(ROUTES, routed, workload("lite"), workload("static"), pod("lite"), ledger=held)
+    plan = plan_of(ROUTES, routed, workload("lite"), workload("static"), ledger=held)
     assert plan.blocks(2) is False
     assert wanted(plan, 2) == {"Service/shop": {"app": "static"}}
+
+
+def test_a_dead_fallback_is_left_for_the_one_of_a_shallower_level_that_answers():
+    routed = {**SERVICE, "spec": {**SERVICE["spec"], "selector": {"app": "static"}}}
+    held = [entry("Service", "shop", "/spec/selector", {"app": "shop"}, {"app": "static"})]
+    plan = plan_of(ROUTES, routed, workload("lite"), workload("static"), pod("lite"), ledger=held)
+    assert wanted(plan, 2) == {"Service/shop": {"app": "lite"}}
+
+
+def test_on_the_way_up_a_dead_fallback_is_no_obstacle_where_the_primary_answers():
+    routed = {**SERVICE, "spec": {**SERVICE["spec"], "selector": {"app": "static"}}}
+    held = [entry("Service", "shop", "/spec/selector", {"app": "shop"}, {"app": "static"})]
+    dead = plan_of(ROUTES, routed, workload("lite"), workload("static"), pod("static"), ledger=held)
+    ready = plan_of(ROUTES, routed, workload("lite"), workload("static"), pod("static"), pod("shop"), ledger=held)
+    gone = plan_of(ROUTES, routed, workload("static"), pod("static"), pod("shop"), ledger=held)
+    assert (dead.strands(1), ready.strands(1), gone.strands(1)) == (True, False, False)
 
 
 def test_on_the_way_up_a_shallower_fallback_must_be_ready_too_although_the_field_is_held():

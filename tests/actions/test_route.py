@@ -128,3 +128,31 @@ def test_a_fallback_that_selects_by_expressions_is_unsupported(selector):
     kind, message = problem(translated(ROUTE, service(), static(**selector), pod()))
     assert kind == "ActionUnsupported"
     assert message.endswith("selects its pods by expressions, which a Service can't; use matchLabels")
+
+
+def test_pods_that_cannot_start_are_a_fault_and_why_is_said():
+    waiting = {"reason": "ErrImageNeverPull", "message": "static:2 is not present"}
+    stuck = pod(ready="False")
+    stuck["status"]["containerStatuses"] = [{"state": {"waiting": waiting}}]
+    found = translated(ROUTE, service({"port": 80, "targetPort": "http"}), static(), stuck)
+    assert found.unready is not None
+    assert found.unready.is_fault
+    assert found.unready.message == (
+        "route: Deployment static has 0 ready pods (needs 1);"
+        " its image can't be started: ErrImageNeverPull: static:2 is not present"
+    )
+
+
+@pytest.mark.parametrize(
+    ("port", "pods", "is_fault"), [("web", [pod()], True), ("http", [pod(ready="False")], False), ("http", [], False)]
+)
+def test_ready_pods_without_the_services_port_are_a_fault_and_pods_on_their_way_are_none(port, pods, is_fault):
+    found = translated(ROUTE, service({"port": 80, "targetPort": port}), static(), *pods)
+    assert found.unready is not None
+    assert found.unready.is_fault is is_fault
+
+
+def test_a_fallback_that_is_not_there_may_be_gone_back_from_where_the_primary_answers():
+    primary = pod("shop-1", app="shop")
+    assert translated(ROUTE, service({"port": 80, "targetPort": "http"}), primary).may_go_back is True
+    assert translated(ROUTE, service({"port": 80, "targetPort": "http"})).may_go_back is False

@@ -133,9 +133,9 @@ def test_with_watch_others_off_no_right_on_policies_reaches_further_than_the_lis
     ("features", "expected"),
     [
         ([], {}),
-        (["scale"], SCALE),
-        (["scale", "hpa"], {**SCALE, "autoscaling/horizontalpodautoscalers": "get list patch"}),
-        (["scale", "keda"], {**SCALE, "keda.sh/scaledobjects": "get list patch"}),
+        (["scale"], {**SCALE, **PODS}),
+        (["scale", "hpa"], {**SCALE, **PODS, "autoscaling/horizontalpodautoscalers": "get list patch"}),
+        (["scale", "keda"], {**SCALE, **PODS, "keda.sh/scaledobjects": "get list patch"}),
         (["hpa", "keda"], {}),
         (["flags"], {"configmaps": "get patch"}),
         (["flags", "refreshPods"], {"configmaps": "get patch", **TOUCHED_PODS}),

@@ -116,3 +116,113 @@ def test_row_43_a_fallback_that_dies_after_the_swap_is_said_and_traffic_stays_wi
     world.sandbox.edit("Pod", "shop-static-1", lambda p: p["status"]["conditions"][0].update(status="True"))
     world.ticks(2)
     assert condition(world, "Ready") == ("True", "Watching")
+
+
+def lite_above_static(*pods: dict[str, Any]) -> World:
+    """At core-only, whose fallback `lite` has traffic; below it is the level static."""
+    world = World(two_routes("lite"))
+    world.sandbox.create(deployment("lite", 1))
+    for found in (pod("lite-1", "lite"), *pods):
+        world.sandbox.create(found)
+    world.values["load"] = 0.92
+    world.ticks(2)
+    assert (world.level, world.selector()) == ("core-only", {"app": "lite"})
+    return world
+
+
+def primary() -> dict[str, Any]:
+    found = pod("shop-1", "shop")
+    found["metadata"]["labels"]["tier"] = "web"
+    return found
+
+
+@pytest.mark.row(43)
+def test_row_43_where_nobody_answers_any_more_a_deeper_level_is_taken_at_once():
+    world = lite_above_static()
+    readiness(world, "lite-1", "False")
+    world.ticks(2)
+    assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
+    assert condition(world, "Ready") == ("True", "Watching")
+    assert world.status["history"][-1]["reason"] == "FallbackNotReady"
+
+
+@pytest.mark.row(43)
+def test_row_43_a_level_whose_fallback_is_dead_is_passed_on_the_way_up_where_the_primary_answers():
+    world = lite_above_static()
+    readiness(world, "lite-1", "False")
+    world.values["load"] = 0.1
+    world.ticks(60)
+    assert world.level == "static"
+    world.sandbox.create(primary())
+    world.ticks(60)
+    assert (world.level, world.selector()) == ("full", {"app": "shop", "tier": "web"})
+
+
+@pytest.mark.row(43)
+def test_row_43_the_fallback_of_the_level_above_takes_over_where_the_primary_does_not_answer():
+    world = lite_above_static()
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    readiness(world, "shop-static-1", "False")
+    world.ticks(2)
+    assert world.selector() == {"app": "lite"}
+    assert condition(world, "Ready") == ("False", "FallbackNotReady")
+
+
+def test_a_fallback_that_cannot_start_is_named_at_full_service():
+    world = World()
+    stuck = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+
+    def fail(found: dict[str, Any]) -> None:
+        found["status"] = {
+            "containerStatuses": [{"state": stuck}],
+            "conditions": [{"type": "Ready", "status": "False"}],
+        }
+
+    world.sandbox.edit("Pod", "shop-static-1", fail)
+    world.tick()
+    assert (world.level, condition(world, "Ready")) == ("full", ("False", "FallbackNotReady"))
+    assert "Deployment shop-static has 0 ready pods (needs 1); its image can't be started" in message(world, "Ready")
+
+
+def test_a_fallback_that_is_on_its_way_is_no_fault_at_full_service():
+    world = World()
+    readiness(world, "shop-static-1", "False")
+    world.tick()
+    assert condition(world, "Ready") == ("True", "Watching")
+
+
+def waiting_pod() -> dict[str, Any]:
+    """A pod of the Deployment shop that no node takes."""
+    found = pod("shop-3", "shop", "False")
+    found["metadata"]["labels"]["pod-template-hash"] = "1"
+    found["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "shop-1", "uid": "r", "controller": True}]
+    found["status"]["conditions"].append({"type": "PodScheduled", "reason": "Unschedulable", "message": "no memory"})
+    return found
+
+
+def test_pods_of_a_scale_that_no_node_takes_are_named_and_the_level_counts_as_reached():
+    world = World()
+    world.sandbox.create(waiting_pod())
+    world.values["load"] = 0.92
+    world.ticks(2)
+    assert (world.level, condition(world, "Ready")) == ("core-only", ("False", "PodsNotStarted"))
+    said = "level core-only: scale: Deployment shop: no node takes its pods: no memory"
+    assert said in message(world, "Ready")
+    world.sandbox.delete("Pod", "shop-3")
+    world.tick()
+    assert condition(world, "Ready") == ("True", "Watching")
+
+
+def test_pods_are_read_for_a_scale_only_while_its_workload_is_short():
+    spec = copy.deepcopy(SPEC)
+    spec["levels"] = [spec["levels"][0], {**spec["levels"][1], "actions": [{"scale": {"to": 6}}]}]
+    world = World(spec)
+    world.sandbox.create(waiting_pod())
+    world.values["load"] = 0.92
+    world.ticks(2)
+    assert condition(world, "Ready") == ("True", "Watching")
+    world.sandbox.edit("Deployment", "shop", lambda d: d.update(status={"availableReplicas": 2}))
+    world.ticks(1)
+    assert condition(world, "Ready") == ("False", "PodsNotStarted")

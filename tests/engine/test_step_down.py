@@ -196,10 +196,20 @@ def test_an_unready_fallback_is_said_at_every_level():
     assert play.decision.message == "errors 40%>25%, but no level from static on has a ready fallback"
 
 
-def test_a_level_whose_fallback_dies_while_it_is_held_is_not_left_for_a_deeper_one():
+def test_a_level_at_which_nobody_is_answered_any_more_is_left_for_a_deeper_one_at_once():
+    play = Play(ladder_of(CORE, STATIC, stabilization={"down": "1m", "up": "1m", "dwell": "5m"}))
+    play.see(load=0.92)
+    assert play.until(60)[-1] == "core-only"
+    play.unavailable = frozenset({1})
+    assert play.see() == "static"
+    assert play.reason == "FallbackNotReady"
+    assert play.decision.message == "nobody is answered at core-only any more: down to static"
+
+
+def test_a_level_at_which_nobody_is_answered_any_more_is_kept_where_no_deeper_one_answers():
     play = Play(ladder_of(CORE, STATIC))
     play.see(load=0.92)
-    play.unavailable = frozenset({1})
+    play.unavailable = frozenset({1, 2})
     assert set(play.until(600)) == {"core-only"}
     assert play.reason == "HeldByBreach"
 

@@ -9,7 +9,7 @@ from stepdown.api.actions import Action
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import Ref
 
-__all__ = ["ActionIssue", "Translation", "View", "moved", "references", "translate"]
+__all__ = ["ActionIssue", "Translation", "View", "all_references", "moved", "references", "translate"]
 
 
 def references(action: Action, spec: PolicySpec, place: int) -> list[Ref]:
@@ -26,6 +26,11 @@ def references(action: Action, spec: PolicySpec, place: int) -> list[Ref]:
     if action.route.http_route is not None:
         return weights.references(action.route, spec)
     return route.references(action.route, spec)
+
+
+def all_references(spec: PolicySpec) -> list[Ref]:
+    """The objects that must be read for the actions of all levels."""
+    return [r for place, level in enumerate(spec.levels) for a in level.actions for r in references(a, spec, place)]
 
 
 def translate(action: Action, spec: PolicySpec, place: int, view: Mapping[Ref, Any]) -> Translation:

@@ -1,12 +1,14 @@
 """From the ladder to the fields that must change, over what is there: every level's actions, translated once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stepdown.actions import moved, translate
 from stepdown.actions.translation import ActionIssue, Translation
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
+from stepdown.engine.decide import Decision
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import FieldChange, Ref, encode, same_text, text_at
 from stepdown.engine.ledger import FieldKey, annotation_of, is_ours
@@ -36,8 +38,14 @@ class Plan:
         before = {ref: _as_before(obj, ledger) for ref, obj in snapshot.items()}
         self.issues: list[tuple[Problem, str, int]] = []
         self._levels: list[list[Translation]] = []
+        self._moved = [[moved(action, spec) for action in level.actions] for level in spec.levels]
+        answered: set[Ref | None] = set()
         for place, level in enumerate(spec.levels):
             translations = [translate(action, spec, place, before) for action in level.actions]
+            moving = list(zip(translations, self._moved[place], strict=True))
+            # What took over at a level above, and answers, is as good to go back to as the first.
+            translations = [replace(t, may_go_back=True) if ref in answered else t for t, ref in moving]
+            answered |= {ref for t, ref in moving if ref is not None and not t.issues and t.unready is None}
             self._levels.append(translations)
             self.issues += [
                 (found.problem, f"level {level.name}: {found.message}", place)
@@ -45,7 +53,6 @@ class Plan:
                 for found in translation.issues
             ]
         self._names = [level.name for level in spec.levels]
-        self._moved = [[moved(action, spec) for action in level.actions] for level in spec.levels]
         self._routes = [
             [t for t, ref in zip(translations, refs, strict=True) if ref is not None]
             for translations, refs in zip(self._levels, self._moved, strict=True)
@@ -83,6 +90,16 @@ class Plan:
             if found is not None
         ]
 
+    def amiss(self, place: int) -> list[tuple[Problem, str, int]]:
+        """What is wrong at a level with what was done, as `issues` are: dead fallbacks, pods that don't start."""
+        remarks = [
+            (found.problem, f"level {self._names[level]}: {found.message}", level)
+            for level in range(place + 1)
+            for made in self._levels[level]
+            for found in made.remarks
+        ]
+        return self.silent(place) + list(dict.fromkeys(remarks))
+
     def silent(self, place: int) -> list[tuple[Problem, str, int]]:
         """The fallbacks that traffic is at, at a level, and that can't answer any more, as `issues` are.
 
@@ -98,9 +115,28 @@ class Plan:
             if made.unready is not None and not made.may_go_back
         ]
 
+    def faulty(self) -> set[int]:
+        """The levels with a fallback that somebody has to look after, whether traffic is there or not."""
+        return {
+            place
+            for place, routes in enumerate(self._routes)
+            if any(made.unready is not None and made.unready.is_fault for made in routes)
+        }
+
+    def answers_nobody(self, decision: Decision) -> bool:
+        """Whether users would get no answer at the level decided on, which may be the present one."""
+        place = decision.level
+        if not decision.is_transition:
+            return bool(self.silent(place))
+        return self.blocks(place) if place > decision.came_from else self.strands(place)
+
     def blocks(self, place: int) -> bool:
-        """Whether a level can't be entered because its fallback is missing or couldn't answer."""
+        """Whether a level can't be entered on the way down: its fallback is missing or couldn't answer."""
         return any(t.issues or self._unready(t) is not None for t in self._routes[place])
+
+    def strands(self, place: int) -> bool:
+        """Whether a level can't be entered on the way up: nobody would answer, not even where traffic came from."""
+        return any(not t.may_go_back and (t.issues or self._unready(t) is not None) for t in self._routes[place])
 
     def wanted(self, place: int) -> dict[FieldKey, FieldChange]:
         """The changes that being at a level means, without those that another policy holds or that aren't ready."""

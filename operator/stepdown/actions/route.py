@@ -4,8 +4,10 @@ Only when one of these pods is ready and serves the Service's target port: a fal
 than the trouble. The whole selector is one field, because a merge would leave old keys in it.
 """
 
+from dataclasses import replace
 from typing import Any
 
+from stepdown.actions.starting import trouble
 from stepdown.actions.translation import ActionIssue, Translation, View, issue, target_of
 from stepdown.api.actions import RouteAction, StatusPageAction
 from stepdown.api.policy import PolicySpec
@@ -26,12 +28,13 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
     if isinstance(service, ActionIssue):
         return Translation(issues=[service])
     kind, fallback = _fallback(action)
-    workload = view.get(kind, fallback)
+    workload, pods = view.get(kind, fallback), view.all("Pod")
     if workload is None:
-        return issue(
+        missing = issue(
             Problem.TARGET_NOT_FOUND,
             f"route: {kind} {fallback} isn't there; create it or set the level's route to one that is ready",
         )
+        return replace(missing, may_go_back=_primary_answers(service, pods))
     selector = workload["spec"].get("selector", {})
     labels = selector.get("matchLabels") or {}
     if selector.get("matchExpressions") or not labels:
@@ -39,7 +42,9 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
             Problem.ACTION_UNSUPPORTED,
             f"route: {kind} {fallback} selects its pods by expressions, which a Service can't; use matchLabels",
         )
-    return pointed(service, f"route: {kind} {fallback}", labels, place, view)
+    found = trouble(workload, selected(pods, labels))
+    who = f"route: {kind} {fallback}"
+    return pointed(service, who, labels, place, view, found or SCALE_UP, is_fault=found is not None)
 
 
 def service_in(view: View, name: str, action: str) -> dict[str, Any] | ActionIssue:
@@ -55,20 +60,26 @@ def service_in(view: View, name: str, action: str) -> dict[str, Any] | ActionIss
 
 
 def pointed(
-    service: dict[str, Any], who: str, labels: dict[str, str], place: int, view: View, cure: str = SCALE_UP
+    service: dict[str, Any], who: str, labels: dict[str, str], place: int, view: View, cure: str, *, is_fault: bool
 ) -> Translation:
     """A Service's selector pointed at the pods with some labels; `unready` where they couldn't answer now.
 
-    `who` names them for people, `cure` says what helps where none of them is ready.
+    `who` names them for people, `cure` says what helps where none of them is ready, `is_fault` whether that is one even
+    while no traffic is there. Ready pods that don't serve the Service's port always are.
     """
     change = FieldChange(target_of("Service", service), "/spec/selector", labels, place)
     pods = view.all("Pod")
-    why = silence(service, selected(pods, labels), cure)
+    own = selected(pods, labels)
+    why = silence(service, own, cure)
     if why is None:
         return Translation([change])
-    unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"{who} {why}")
-    primary_answers = silence(service, selected(pods, service["spec"]["selector"])) is None
-    return Translation([change], unready=unready, may_go_back=primary_answers)
+    is_fault = is_fault or any(map(is_ready, own))
+    unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"{who} {why}", is_fault)
+    return Translation([change], unready=unready, may_go_back=_primary_answers(service, pods))
+
+
+def _primary_answers(service: dict[str, Any], pods: list[dict[str, Any]]) -> bool:
+    return silence(service, selected(pods, service["spec"]["selector"])) is None
 
 
 def moved(action: RouteAction | StatusPageAction, spec: PolicySpec) -> Ref:

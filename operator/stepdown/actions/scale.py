@@ -5,9 +5,12 @@ back, because the owner would win the fight.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from stepdown.actions.translation import Translation, View, issue, target_of
+from stepdown.actions.route import belongs_to
+from stepdown.actions.starting import trouble
+from stepdown.actions.translation import ActionIssue, Translation, View, issue, target_of
 from stepdown.api.actions import RestartAction, ScaleAction, ScaleAs
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import ABSENT, FieldChange, Ref
@@ -34,7 +37,10 @@ def workload(action: ScaleAction | RestartAction, spec: PolicySpec) -> tuple[str
 
 
 def translate(action: ScaleAction, spec: PolicySpec, place: int, view: View) -> Translation:
-    """The change of replicas, or of the owner's bounds."""
+    """The change of replicas, or of the owner's bounds; a remark where pods of the workload don't start.
+
+    Pods are looked at where they were read: of a workload that has all it wants nobody needs to know them.
+    """
     kind, name = workload(action, spec)
     obj = view.get(kind, name)
     if obj is None:
@@ -42,6 +48,13 @@ def translate(action: ScaleAction, spec: PolicySpec, place: int, view: View) -> 
             Problem.TARGET_NOT_FOUND,
             f"scale: {kind} {name} isn't there; create it or correct the action's name",
         )
+    found = trouble(obj, [pod for pod in view.all("Pod") if belongs_to(pod, obj, kind)])
+    remarks = [ActionIssue(Problem.PODS_NOT_STARTED, f"scale: {kind} {name}: {found}")] if found else []
+    return replace(_translated(action, place, kind, obj, view), remarks=remarks)
+
+
+def _translated(action: ScaleAction, place: int, kind: str, obj: dict[str, Any], view: View) -> Translation:
+    name = obj["metadata"]["name"]
     scaled = _targeting(view.all("ScaledObject"), kind, name)
     if scaled is not None:
         return _scaled_object(action, place, scaled)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 from stepdown.actions import route
+from stepdown.actions.starting import trouble
 from stepdown.actions.translation import ActionIssue, Translation, View, issue
 from stepdown.api.actions import StatusPageAction
 from stepdown.api.policy import Mode, PolicySpec
@@ -78,7 +79,8 @@ def translate(action: StatusPageAction, spec: PolicySpec, place: int, view: View
     deployment = view.get("Deployment", name)
     pods = route.selected(view.all("Pod"), page_labels(name))
     cure = "it is being started" if deployment is None else _trouble(deployment, pods)
-    found = route.pointed(_over_tcp(service), f"statusPage: Deployment {name}", page_labels(name), place, view, cure)
+    who = f"statusPage: Deployment {name}"
+    found = route.pointed(_over_tcp(service), who, page_labels(name), place, view, cure, is_fault=True)
     return Translation(found.changes) if deployment is None and spec.mode is Mode.OBSERVE else found
 
 
@@ -101,18 +103,6 @@ def _over_tcp(service: dict[str, Any]) -> dict[str, Any]:
 
 def _trouble(deployment: Mapping[str, Any], pods: list[dict[str, Any]]) -> str:
     """Why a page has no ready pod, as far as its Deployment and its pods tell."""
-    for condition in deployment.get("status", {}).get("conditions") or []:
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-            return f"its pods can't be made: {condition.get('message', '')}"
     if deployment["spec"].get("replicas", 1) == 0:
         return "it is scaled to 0; scale it up"
-    for pod in pods:
-        status = pod.get("status", {})
-        for container in status.get("containerStatuses") or []:
-            waiting = container.get("state", {}).get("waiting") or {}
-            if waiting.get("reason", "ContainerCreating") != "ContainerCreating":
-                return f"its image can't be started: {waiting['reason']}: {waiting.get('message', '')}"
-        for condition in status.get("conditions") or []:
-            if condition.get("reason") == "Unschedulable":
-                return f"no node takes its pods: {condition.get('message', '')}"
-    return "it is being started"
+    return trouble(deployment, pods) or "it is being started"

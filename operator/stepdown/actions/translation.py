@@ -10,21 +10,27 @@ from stepdown.engine.reasons import Problem
 
 @dataclass(frozen=True, slots=True)
 class ActionIssue:
-    """Why an action can't be done now, in one sentence with its cure."""
+    """Why an action can't be done now, in one sentence with its cure.
+
+    `is_fault` where somebody has to do something, even while the action isn't called for.
+    """
 
     problem: Problem
     message: str
+    is_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
     """The changes of one action. Where `unready` is set they must not be made.
 
-    Those that are made already stay nevertheless, unless what they replaced is fit to be gone back to.
+    Those that are made already stay nevertheless, unless what they replaced is fit to be gone back to. `remarks` say
+    what is wrong although the changes are made.
     """
 
     changes: list[FieldChange] = field(default_factory=list)
     issues: list[ActionIssue] = field(default_factory=list)
+    remarks: list[ActionIssue] = field(default_factory=list)
     unready: ActionIssue | None = None
     may_go_back: bool = False
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from stepdown.actions.route import selected, service_of, silence
+from stepdown.actions.route import SCALE_UP, is_ready, selected, service_of, silence
+from stepdown.actions.starting import trouble
 from stepdown.actions.translation import ActionIssue, Translation, View, issue, target_of
 from stepdown.api.actions import RouteAction
 from stepdown.api.policy import PolicySpec
@@ -61,10 +62,14 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
     may_go_back = before is not None and _answers(before, pods)
     result = Translation(may_go_back=may_go_back)
     ports = _move(result, obj, primary, service, place, _trickle(spec, place) if may_go_back else 0)
-    why = _silence(service, pods, ports)
+    own = selected(pods, service["spec"]["selector"])
+    found = trouble({}, own)
+    why = _silence(service, own, ports, found or SCALE_UP)
     if why is None:
         return result
-    return replace(result, unready=ActionIssue(Problem.FALLBACK_NOT_READY, f"route: Service {fallback} {why}"))
+    is_fault = found is not None or any(map(is_ready, own))
+    unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"route: Service {fallback} {why}", is_fault)
+    return replace(result, unready=unready)
 
 
 def _move(
@@ -154,12 +159,12 @@ def _answers(service: Object, pods: list[Object]) -> bool:
     return bool(selector) and silence(service, selected(pods, selector)) is None
 
 
-def _silence(service: Object, pods: list[Object], ports: list[int | None]) -> str | None:
-    """Why a Service couldn't answer at the ports that rules name; None where it can."""
+def _silence(service: Object, pods: list[Object], ports: list[int | None], cure: str) -> str | None:
+    """Why the pods of a Service couldn't answer at the ports that rules name; None where they can."""
     offered = service["spec"].get("ports") or []
     for port in ports:
         if port is not None and not any(found.get("port") == port for found in offered):
             return f"has no port {port}, which the HTTPRoute names; give it that port"
     named = [found for found in offered if found.get("port") in ports]
     narrowed = {**service, "spec": {**service["spec"], "ports": named}}
-    return silence(narrowed, selected(pods, service["spec"]["selector"]))
+    return silence(narrowed, pods, cure)

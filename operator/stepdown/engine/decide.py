@@ -74,7 +74,8 @@ def decide(
     """The decision at `now` (seconds since the epoch) and the memory after it.
 
     `unavailable` are levels that can't be entered now, because a fallback isn't ready: the next deeper one is
-    taken instead. The state comes back as the same object when nothing has changed.
+    taken instead. Where the present level is one of them, nobody is answered at it any more, and it is left for a
+    deeper one at once. The state comes back as the same object when nothing has changed.
     """
     current = ladder.index(state.level)
     if current is None:
@@ -93,6 +94,9 @@ def decide(
         turn.remember(healthy_since=None, deeper_since=None)
         return _overridden(turn, ladder.override)
     called = deepest_called(ladder, breaches, observations)
+    if current in unavailable and (deeper := _available(turn, max(called, current + 1))) > current:
+        text = f"nobody is answered at {turn.name(current)} any more: down to {turn.name(deeper)}"
+        return turn.move(deeper, Reason.FALLBACK_NOT_READY, text, "fallback gone")
     available = _available(turn, called)
     if available > current:
         return _step_down(turn, available)

@@ -19,7 +19,9 @@ class Reason(StrEnum):
     DWELLING = "Dwelling"  # the least time at a level is not over
     BUDGET_SPENT = "BudgetSpent"  # too many transitions in the hour: up waits
     MISSING_DATA = "MissingData"  # a signal is missing: the level is held
-    FALLBACK_NOT_READY = "FallbackNotReady"  # the level called for has no ready fallback, nor has a deeper one
+    FALLBACK_NOT_READY = (
+        "FallbackNotReady"  # no ready fallback at the level called for, or none any more at the present one
+    )
     HELD_BY_BREACH = "HeldByBreach"  # the level's own breach has not cleared
     MASS_DEGRADATION = "MassDegradation"  # too many policies would leave full service at once
     UNINSTALLED = "Uninstalled"  # the operator is taken away, so everything is put back
@@ -37,6 +39,7 @@ class Problem(StrEnum):
     ACTION_UNSUPPORTED = "ActionUnsupported"
     ACTION_REJECTED = "ActionRejected"
     FALLBACK_NOT_READY = "FallbackNotReady"
+    PODS_NOT_STARTED = "PodsNotStarted"
     CONFLICT = "Conflict"
     LEDGER_FULL = "LedgerFull"
     NOT_AUTHORIZED = "NotAuthorized"
