@@ -9,19 +9,26 @@ from node.addresses import METRICS
 from node.images import operator
 from node.real_node import RealNode
 from node.routed_plane import RoutedPlane
+from plane.api import Api
+from plane.processes import wait_for
 from plane.prometheus import Prometheus
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 class Cluster:
-    """Everything in one folder; `with Cluster(folder) as cluster`. `audit` is the plane's audit policy.
+    """Everything in one folder; `with Cluster(folder) as cluster`.
 
+    `audit` is the plane's audit policy, `prometheus` goes over Prometheus' configuration, key by key at the top.
     Raises node.real_node.CannotRun, plane.binaries.CannotBuild.
     """
 
-    def __init__(self, folder: Path, audit: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, audit: Mapping[str, Any] | None = None, prometheus: Mapping[str, Any] | None = None
+    ) -> None:
         self.node = RealNode(folder / "node")
         self.plane = RoutedPlane(folder / "plane", audit=audit)
-        self.prometheus = Prometheus(folder / "prometheus", address=METRICS)
+        self.prometheus = Prometheus(folder / "prometheus", config=prometheus, address=METRICS)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "Cluster":
@@ -43,3 +50,9 @@ class Cluster:
     def logs(self) -> dict[str, str]:
         """The ends of all logs."""
         return {**self.plane.logs(), **self.node.logs()}
+
+
+def open_namespace(api: Api, name: str) -> None:
+    """A namespace that takes only pods of the restricted standard."""
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    wait_for(f"{name} can be used", lambda: api.find("ServiceAccount", "default", name) is not None)

@@ -1,45 +1,29 @@
 """A small web server in pods, and who asks it: for tests that count what users got."""
 
+import contextlib
 import http.client
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from node.images import PYTHON_IMAGE
 
 Object = dict[str, Any]
 PORT = 8000
-_SERVER = """
-import os, signal, sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+_SERVER = Path(__file__).with_name("says.py").read_text()
 
-class Says(BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = os.environ["SAYS"].encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # process 1 has no handler by default
-ThreadingHTTPServer.request_queue_size = 128
-ThreadingHTTPServer(("", 8000), Says).serve_forever()
-"""
-
-
+_RESOURCES = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
 _CONTAINER: Object = {
     "name": "web",
     "image": PYTHON_IMAGE,
     "imagePullPolicy": "Never",
     "command": ["python", "-c", _SERVER],
     "ports": [{"name": "http", "containerPort": PORT}],
-    "readinessProbe": {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1},
-    "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+    "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 1},
+    "resources": _RESOURCES,
     "securityContext": {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -54,11 +38,22 @@ POD: Object = {
 """A web server's pod under the restricted pod security standard."""
 
 
-def deployment(name: str, replicas: int = 1) -> Object:
-    """Pods that answer every GET with the Deployment's name."""
-    container = {**_CONTAINER, "env": [{"name": "SAYS", "value": name}]}
+def deployment(name: str, replicas: int = 1, flags: str = "", cpu: str = "", **environment: str) -> Object:
+    """Pods that answer every GET with the Deployment's name; `environment` is node.says's.
+
+    `flags` names a ConfigMap that is mounted where node.says looks for what it is told; `cpu` is the most that a pod
+    may use.
+    """
+    env = [{"name": key, "value": value} for key, value in {"SAYS": name, **environment}.items()]
+    container = {**_CONTAINER, "env": env}
+    pod = {**POD, "containers": [container]}
+    if cpu:
+        container["resources"] = {**_RESOURCES, "limits": {**_RESOURCES["limits"], "cpu": cpu}}
+    if flags:
+        container["volumeMounts"] = [{"name": "flags", "mountPath": "/flags"}]
+        pod["volumes"] = [{"name": "flags", "configMap": {"name": flags}}]
     labels = {"app": name}
-    template = {"metadata": {"labels": labels}, "spec": {**POD, "containers": [container]}}
+    template = {"metadata": {"labels": labels}, "spec": pod}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -75,25 +70,42 @@ def service(name: str) -> Object:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request got. `said` is empty for an error; `at` is the wall clock's time of the answer, in seconds."""
+    """What one request got. `said` is empty for an error; `at` is the wall clock's time of the answer, in seconds.
+
+    `took` is how long it was waited for, in seconds.
+    """
 
     at: float
     said: str
     error: str = ""
+    took: float = 0.0
 
 
 def ask(host: str, port: int = 80, path: str = "/", timeout: float = 2.0) -> Answer:
     """One request on a connection of its own."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
+        return _exchange(connection, path)
+    finally:
+        connection.close()
+
+
+def _exchange(connection: http.client.HTTPConnection, path: str = "/") -> Answer:
+    """One request on a connection, which is closed by an error and then opened by the next request."""
+    asked = time.time()
+    try:
         connection.request("GET", path)
         answer = connection.getresponse()
         text = answer.read().decode()
-        return Answer(time.time(), text) if answer.status == 200 else Answer(time.time(), "", f"{answer.status} {text}")
-    except (OSError, http.client.HTTPException) as error:
-        return Answer(time.time(), "", repr(error))
-    finally:
+        said, error = (text, "") if answer.status == 200 else ("", f"{answer.status} {text}")
+    except (OSError, http.client.HTTPException) as problem:
         connection.close()
+        said, error = "", repr(problem)
+    now = time.time()
+    return Answer(now, said, error, now - asked)
+
+
+_ENDED = ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError")
 
 
 class Users:
@@ -129,6 +141,22 @@ class Users:
     def _ask(self) -> None:
         while not self._closed.wait(self._pause):
             self._answers.append(ask(self._host))
+
+
+class KeptUsers(Users):
+    """Users who keep their connection for as long as they are let, one after another on the same one.
+
+    Where the other end closes it before an answer has begun, the request is repeated once, as browsers do.
+    """
+
+    def _ask(self) -> None:
+        with contextlib.closing(http.client.HTTPConnection(self._host, timeout=2.0)) as connection:
+            while not self._closed.wait(self._pause):
+                was_open = connection.sock is not None
+                answer = _exchange(connection)
+                if was_open and any(name in answer.error for name in _ENDED):
+                    answer = _exchange(connection)
+                self._answers.append(answer)
 
 
 def errors(answers: Iterable[Answer]) -> list[str]:

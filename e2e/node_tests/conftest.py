@@ -14,20 +14,18 @@ from typing import Any
 
 import pytest
 
-from node.cluster import Cluster
+from node.cluster import Cluster, open_namespace
 from node.operator_pods import OperatorPods
 from node.requirements import in_ci, missing
 from node.traces import traces
 from plane.api import Api
-from plane.audit import RULES
+from plane.audit import EVERYBODYS
 from plane.metrics_source import MetricsSource
-from plane.processes import wait_for
 from plane.release import NAMESPACE, Release
 from plane.shop import Shop
 from plane.tools import Tool, kubectl_for
 
 SHOP = "shop"
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 _logs: dict[str, Callable[[], dict[str, str]]] = {}
 """What a failing test's report shows."""
 
@@ -45,7 +43,7 @@ def machine() -> None:
 def cluster(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A node with its control plane, of which nothing is left afterwards."""
     before = traces()
-    with Cluster(tmp_path_factory.mktemp("cluster"), audit=RULES) as cluster:
+    with Cluster(tmp_path_factory.mktemp("cluster"), audit=EVERYBODYS) as cluster:
         _logs["node"] = cluster.logs
         yield cluster
     _logs.clear()
@@ -94,12 +92,6 @@ def pods(release: Release) -> OperatorPods:
     pods.wait_ready(2)
     pods.wait_leader()
     return pods
-
-
-def open_namespace(api: Api, name: str) -> None:
-    """A namespace that takes only pods of the restricted standard."""
-    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
-    wait_for(f"{name} can be used", lambda: api.find("ServiceAccount", "default", name) is not None)
 
 
 @pytest.hookimpl(wrapper=True)

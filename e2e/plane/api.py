@@ -30,6 +30,7 @@ _PLURALS = {
     "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings"),
     "ClusterRoleBinding": ("rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "CustomResourceDefinition": ("apiextensions.k8s.io/v1", "customresourcedefinitions"),
+    "APIService": ("apiregistration.k8s.io/v1", "apiservices"),
     "DegradationPolicy": ("stepdown.dev/v1alpha1", "degradationpolicies"),
     "MetricsEndpoint": ("stepdown.dev/v1alpha1", "metricsendpoints"),
 }

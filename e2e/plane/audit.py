@@ -11,26 +11,42 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-RULES: dict[str, Any] = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived"],
-    "omitManagedFields": True,
-    "rules": [
-        {
-            "level": "RequestResponse",
-            "userGroups": ["system:serviceaccounts:stepdown-system"],
-            "verbs": ["patch", "create"],
-            "resources": [
-                {"group": "", "resources": ["services", "configmaps"]},
-                {"group": "apps", "resources": ["deployments/scale", "statefulsets/scale"]},
-                {"group": "coordination.k8s.io", "resources": ["leases"]},
-            ],
-        },
-        {"level": "None"},
-    ],
-}
+_TARGETS = (
+    {"group": "", "resources": ["services", "configmaps"]},
+    {"group": "apps", "resources": ["deployments/scale", "statefulsets/scale"]},
+)
+
+
+def _policy(rule: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "omitManagedFields": True,
+        "rules": [{"level": "RequestResponse", **rule}, {"level": "None"}],
+    }
+
+
+RULES = _policy(
+    {
+        "userGroups": ["system:serviceaccounts:stepdown-system"],
+        "verbs": ["patch", "create"],
+        "resources": [*_TARGETS, {"group": "coordination.k8s.io", "resources": ["leases"]}],
+    }
+)
 """The audit policy of a plane under test: the operators' writes to targets and Leases, whole."""
+
+EVERYBODYS = _policy(
+    {
+        "verbs": ["patch", "update"],
+        "resources": [
+            *_TARGETS,
+            {"group": "autoscaling", "resources": ["horizontalpodautoscalers"]},
+            {"group": "stepdown.dev", "resources": ["degradationpolicies", "degradationpolicies/status"]},
+        ],
+    }
+)
+"""Everybody's writes to targets and policies, whole: who wrote what, and when the API server received it."""
 
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 
@@ -39,8 +55,8 @@ _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 class Noted:
     """One call that the API server has answered.
 
-    `revision` is the object's after it, 0 where the call was refused; `who` names the token; `object` is the answer;
-    `at` is when the server received it, by the wall clock in seconds.
+    `revision` is the object's after it, 0 where the call was refused; `who` names the token, `user` its user; `object`
+    is the answer; `at` is when the server received it, by the wall clock in seconds.
     """
 
     revision: int
@@ -50,6 +66,7 @@ class Noted:
     code: int
     object: dict[str, Any]
     at: float = 0.0
+    user: str = ""
 
 
 def read_log(path: Path, namespace: str) -> list[Noted]:
@@ -72,4 +89,5 @@ def _noted(line: str, namespace: str) -> Iterator[Noted]:
     revision = int((answer.get("metadata") or {}).get("resourceVersion") or 0) if 200 <= code < 300 else 0
     who = ((event["user"].get("extra") or {}).get(_CREDENTIAL) or ["?"])[0]
     at = datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp()
-    yield Noted(revision, who, str(where["resource"]), str(where.get("name", "")), code, answer, at)
+    user = str(event["user"]["username"])
+    yield Noted(revision, who, str(where["resource"]), str(where.get("name", "")), code, answer, at, user)
