@@ -70,6 +70,7 @@ BUILDS = {
         _KUBERNETES_FLAGS,
     ),
     "prometheus": Build("prometheus", {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, 5),
+    "vegeta": Build("vegeta", {"vegeta": "github.com/tsenart/vegeta/v12"}, 1),
 }
 _HTTP_ROUTES = "gateway.networking.k8s.io_httproutes.yaml"
 PLANE = ("etcd", "kubernetes", "prometheus")
