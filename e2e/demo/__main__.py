@@ -6,35 +6,31 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
 
 from rich.console import Console
 
-from demo.launch import LENGTH
-from demo.screen import INTRODUCTION, LiveScreen, Moment, PlainScreen, Screen, Step, summary
-from demo.shops import Page
-from demo.stage import WITH, WITHOUT, CannotRun, Stage, staged
-from demo.verdict import differences, judge
+from demo import node_stage, stage
+from demo.performance import WITH, WITHOUT, Stage, perform
+from demo.screen import summary
+from node.__main__ import build
+from node.cluster import Cluster
+from node.real_node import CannotRun
+from node.traces import traces
 from plane.binaries import CannotBuild
 from plane.tools import Failed
-
-LATEST = LENGTH + 90.0
-"""Seconds after which nobody waits any longer for the way back."""
-
-SETTLED = 3.0
-"""Seconds that the end must last before it counts."""
 
 
 def main() -> int:
     """Exit code 0; 1 when something was not shown, with a sentence; 130 after Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
-    keep = parser.parse_args().keep
+    parser.add_argument("--node", action="store_true", help="on a real node of this machine, with real requests")
+    given = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _interrupt)
@@ -42,8 +38,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="stepdown-demo-"))
     failed = False
     try:
-        return _perform(console, folder, keep=keep)
-    except (CannotBuild, CannotRun) as error:
+        return (_on_node if given.node else _on_plane)(console, folder, keep=given.keep)
+    except (CannotBuild, stage.CannotRun, CannotRun) as error:
         console.print(str(error), soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -58,104 +54,48 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _perform(console: Console, folder: Path, *, keep: bool) -> int:
-    def say(text: str) -> None:
-        console.print(text, soft_wrap=True)
-
-    say(INTRODUCTION)
-    with staged(folder, say) as stage:
+def _on_plane(console: Console, folder: Path, *, keep: bool) -> int:
+    say = _sayer(console)
+    say(stage.INTRODUCTION)
+    with stage.staged(folder, say) as staged:
         say("")
-        code = _launch(console, stage)
+        played = perform(console, staged)
+        code = summary(console, played.tallies[WITH], played.tallies[WITHOUT], played.checks)
         if keep:
-            say("\nEverything is still running. In another terminal:\n")
-            say("\n".join(f"  {line}" for line in stage.invitation().splitlines()))
-            say("\nCtrl-C ends it.")
-            with contextlib.suppress(KeyboardInterrupt):
-                Event().wait()
+            _keep(say, staged)
         say("\nstopping everything")
         return code
 
 
-def _launch(console: Console, stage: Stage) -> int:
-    before = stage.shop.snapshot()
-    is_terminal = console.is_terminal and not console.is_dumb_terminal
-    screen: Screen = LiveScreen(console) if is_terminal else PlainScreen(console)
-    with _polled(stage) if is_terminal else contextlib.nullcontext(_Line()) as line:
-        try:
-            stage.launch.begin()
-            visited = _follow(stage, screen, line)
-        finally:
-            screen.close()
-    status = stage.status()
-    shops = stage.launch.tallies()
-    protected, bare = shops[WITH], shops[WITHOUT]
-    after = stage.shop.snapshot()
-    checks = judge(
-        visited,
-        str(status.get("level", "")),
-        len(status.get("ledger") or []),
-        len(before),
-        differences(before, after),
-        (protected.errors, bare.errors),
-    )
-    summary(console, protected, bare, checks)
-    return 0 if all(check.holds for check in checks) else 1
+def _on_node(console: Console, folder: Path, *, keep: bool) -> int:
+    say = _sayer(console)
+    build()
+    before = traces()
+    say(node_stage.INTRODUCTION)
+    with Cluster(folder / "cluster") as cluster, node_stage.staged(cluster, folder, say) as staged:
+        say("")
+        played = perform(console, staged)
+        outcome = staged.launch.end(played.stepped)
+        tallies = staged.launch.tallies()
+        code = summary(console, tallies[WITH], tallies[WITHOUT], [*played.checks, *outcome.checks()])
+        if keep:
+            _keep(say, staged)
+        say("\nstopping everything")
+    left = before.changes(traces())
+    say(f"left behind: {', '.join(left) or 'nothing'}")
+    return 1 if left else code
 
 
-def _follow(stage: Stage, screen: Screen, line: "_Line") -> list[str]:
-    """Shows the launch until everything is back, or until nobody waits any longer; gives the levels entered."""
-    launch = stage.launch
-    visited: list[str] = []
-    quiet_since: float | None = None
-    told = len(stage.status().get("history") or [])
-    while launch.seconds < LATEST:
-        if not stage.operator.running:
-            raise RuntimeError(f"the operator ended with {stage.operator.returncode}:\n{stage.operator.tail(15)}")
-        if not launch.is_running:
-            raise RuntimeError("the shops' process has ended")
-        status = stage.status()
-        history = status.get("history") or []
-        for seen in history[told:]:
-            visited.append(seen["to"])
-            screen.step(Step(launch.seconds, seen["from"], seen["to"], seen["message"], stage.policy_line()))
-        told = len(history)
-        shops = launch.tallies()
-        screen.show(Moment(launch.seconds, launch.users, shops[WITH], shops[WITHOUT], line.text))
-        back = status.get("level") == "full" and not status.get("ledger") and shops[WITH].rates.page is Page.FULL
-        if launch.seconds < LENGTH or not back:
-            quiet_since = None
-        elif quiet_since is None:
-            quiet_since = launch.seconds
-        elif launch.seconds - quiet_since > SETTLED:
-            break
-        time.sleep(0.1)
-    return visited
+def _sayer(console: Console) -> Callable[[str], None]:
+    return partial(console.print, soft_wrap=True)
 
 
-class _Line:
-    """What `kubectl get dgp` printed last."""
-
-    text = ""
-
-
-@contextlib.contextmanager
-def _polled(stage: Stage) -> Iterator[_Line]:
-    """`kubectl get dgp` once a second, beside everything else."""
-    line, stop = _Line(), threading.Event()
-
-    def poll() -> None:
-        while not stop.is_set():
-            with contextlib.suppress(Failed):
-                line.text = stage.policy_line()
-            stop.wait(1.0)
-
-    thread = threading.Thread(target=poll, daemon=True)
-    thread.start()
-    try:
-        yield line
-    finally:
-        stop.set()
-        thread.join()
+def _keep(say: Callable[[str], None], staged: Stage) -> None:
+    say("\nEverything is still running. In another terminal:\n")
+    say("\n".join(f"  {line}" for line in staged.invitation().splitlines()))
+    say("\nCtrl-C ends it.")
+    with contextlib.suppress(KeyboardInterrupt):
+        Event().wait()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The launch: the load over time, and the process that plays both shops under it.
+"""The process that plays both shops under the load of a launch.
 
 One thread serves both. Ten times a second it reads what the real objects say, asks the model what that answers,
 counts the pages, and sets the metrics that the real Prometheus scrapes. A server of its own answers `/healthz`
@@ -7,23 +7,17 @@ for the shop's pods, because the node only pretends to run them.
 
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from math import inf
 from typing import Any
 
+from demo.load import users_at
 from demo.shops import Page, Rates, Setup, is_healthy, serve, setup_of, share_within
+from demo.tally import Tally
 from demo.watching import Watching
 from plane.fake_node import host_address
 from plane.metrics_source import MetricsSource
-
-FEW, MANY = 100, 10_000
-"""Users before and after, and at the peak."""
-
-CALM, RISE, PEAK, FALL = 5.0, 45.0, 15.0, 25.0
-LENGTH = CALM + RISE + PEAK + FALL
-"""Seconds of the launch's parts, and of all of it."""
 
 SERVICE = "checkout"
 FLAGS = "checkout-flags"
@@ -32,41 +26,6 @@ KINDS = ("Service", "Deployment", "ConfigMap", "DegradationPolicy")
 TICK = 0.1
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, inf)
 """Seconds between two looks, and upper bounds of the database's histogram in seconds."""
-
-
-def users_at(seconds: float) -> int:
-    """Users so many seconds after the start: a hundredfold in 45 seconds, the same factor every second."""
-    if seconds < CALM:
-        return FEW
-    if seconds < CALM + RISE:
-        return _whole(FEW * (MANY / FEW) ** ((seconds - CALM) / RISE))
-    if seconds < CALM + RISE + PEAK:
-        return MANY
-    if seconds < LENGTH:
-        return _whole(MANY * (FEW / MANY) ** ((seconds - CALM - RISE - PEAK) / FALL))
-    return FEW
-
-
-def _whole(users: float) -> int:
-    return round(users)
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """One shop at one moment: what happens now, and the pages of each kind since the start."""
-
-    rates: Rates
-    pages: Mapping[Page, float]
-
-    @property
-    def errors(self) -> int:
-        """Error pages since the start."""
-        return round(self.pages[Page.ERROR])
-
-    @property
-    def total(self) -> int:
-        """All pages since the start."""
-        return round(sum(self.pages.values()))
 
 
 @dataclass(slots=True)
@@ -84,8 +43,9 @@ class _Counts:
             for bound in BUCKETS:
                 self.answers[bound] += rates.queries * share_within(rates.database, bound) * seconds
 
-    def since_begin(self) -> dict[Page, float]:
-        return {page: count - self.before[page] for page, count in self.pages.items()}
+    def tally(self, rates: Rates) -> Tally:
+        pages: dict[str, float] = {page: count - self.before[page] for page, count in self.pages.items()}
+        return Tally(rates.page, rates.pages, rates.errors, pages)
 
 
 class Launch:
@@ -173,7 +133,7 @@ class Launch:
         with self._lock:
             for namespace, counts in self._counts.items():
                 counts.add(now[namespace], seconds)
-            self._tallies = {n: Tally(now[n], counts.since_begin()) for n, counts in self._counts.items()}
+            self._tallies = {n: counts.tally(now[n]) for n, counts in self._counts.items()}
         for namespace, counts in self._counts.items():
             self._expose(namespace, counts, now[namespace])
 

@@ -13,21 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from demo.launch import FEW, MANY, Tally
-from demo.shops import Page
+from demo.load import MANY
+from demo.tally import Tally
 from demo.verdict import LADDER, Check
 
 EVERY = 10.0
 """Seconds between two plain lines."""
-
-INTRODUCTION = f"""\
-A launch: {FEW} users become {MANY:,} and {FEW} again. Two equal shops, one with a policy, one without.
-
-  real       control plane, Prometheus, Helm, kubectl, the chart, its ServiceAccount, the operator
-  simulated  the node, and both shops: one process (e2e/demo/shops.py) whose capacity follows the
-             real objects (ready pods, flags, selector) and whose metrics Prometheus scrapes
-  policy     examples/four-levels.yaml, timers shortened: minutes are seconds, up 25 s, trial 15 s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +92,11 @@ class PlainScreen:
 
     def _row(self, moment: Moment) -> None:
         shops = "   ".join(
-            f"{tally.rates.errors:>6,.0f}/s {bar(error_share(tally), 10)} {tally.errors:>7,}"
+            f"{tally.errors_per_second:>6,.0f}/s {bar(tally.error_share, 10)} {tally.errors:>7,}"
             for tally in (moment.protected, moment.bare)
         )
         users = f"{clock(moment.seconds)} {moment.users:>7,} {bar(moment.users / MANY, 10)}"
-        self._print(f"{users}  {moment.protected.rates.page:<9}{shops}".rstrip())
+        self._print(f"{users}  {moment.protected.page:<9}{shops}".rstrip())
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, soft_wrap=True)
@@ -131,10 +122,10 @@ class LiveScreen:
         for name, tally in (("with the policy", moment.protected), ("without", moment.bare)):
             shops.add_row(
                 name,
-                Text(f"{tally.rates.page} pages", style=_STYLES[tally.rates.page]),
-                f"{tally.rates.pages:,.0f}",
-                f"{tally.rates.errors:,.0f}",
-                Text(bar(error_share(tally), 12), style="red"),
+                Text(f"{tally.page} pages", style=_STYLES.get(tally.page, "green")),
+                f"{tally.pages_per_second:,.0f}",
+                f"{tally.errors_per_second:,.0f}",
+                Text(bar(tally.error_share, 12), style="red"),
                 f"{tally.errors:,}",
                 Text(bar(tally.errors / most, 12), style="red"),
             )
@@ -152,10 +143,10 @@ class LiveScreen:
         self._live.console.print("")
 
 
-def summary(console: Console, protected: Tally, bare: Tally, checks: Sequence[Check]) -> None:
-    """Pages by kind for both shops, then what was promised."""
+def summary(console: Console, protected: Tally, bare: Tally, checks: Sequence[Check]) -> int:
+    """Pages by kind for both shops, then what was promised; gives the exit code."""
     lines = [f"{'PAGES':<12}{'WITH THE POLICY':>20}{'WITHOUT':>20}"]
-    for page in Page:
+    for page in protected.pages:
         cells = (_cell(tally.pages[page], tally.total) for tally in (protected, bare))
         lines.append(f"{page:<12}{''.join(cells)}")
     lines.append(f"{'in all':<12}{protected.total:>13,}{'':7}{bare.total:>13,}")
@@ -164,6 +155,7 @@ def summary(console: Console, protected: Tally, bare: Tally, checks: Sequence[Ch
     for check in checks:
         mark, style = ("✓", "green") if check.holds else ("✗", "bold red")
         console.print(f"{mark} {check.text}", style=style, soft_wrap=True)
+    return 0 if all(check.holds for check in checks) else 1
 
 
 def clock(seconds: float) -> str:
@@ -177,12 +169,6 @@ def bar(share: float, width: int) -> str:
     return ("█" * (halves // 2) + "▌" * (halves % 2)).ljust(width)
 
 
-def error_share(tally: Tally) -> float:
-    """Error pages among the pages of now, 0 to 1."""
-    rates = tally.rates
-    return rates.errors / (rates.errors + rates.pages) if rates.errors else 0.0
-
-
 def _cell(count: float, total: int) -> str:
     return f"{count:>13,.0f} {count / max(total, 1):>5.1%}"
 
@@ -191,10 +177,5 @@ def _place(level: str) -> int:
     return LADDER.index(level) if level in LADDER else 0
 
 
-_STYLES = {
-    Page.FULL: "green",
-    Page.REDUCED: "green",
-    Page.READ_ONLY: "yellow",
-    Page.STATIC: "yellow",
-    Page.ERROR: "red",
-}
+_STYLES = {"read-only": "yellow", "static": "yellow", "error": "red"}
+"""Colours of pages; any other is green."""

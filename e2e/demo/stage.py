@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from demo.launch import KINDS, SERVICE, Launch
+from demo.load import FEW, MANY
+from demo.performance import WITH, WITHOUT
 from demo.watching import Watching
 from plane import examples
 from plane.binaries import build_all, kubectl
@@ -27,10 +29,17 @@ from plane.release import Release
 from plane.shop import Shop
 from plane.tools import Tool, kubectl_for
 
+INTRODUCTION = f"""\
+A launch: {FEW} users become {MANY:,} and {FEW} again. Two equal shops, one with a policy, one without.
+
+  real       control plane, Prometheus, Helm, kubectl, the chart, its ServiceAccount, the operator
+  simulated  the node, and both shops: one process (e2e/demo/shops.py) whose capacity follows the
+             real objects (ready pods, flags, selector) and whose metrics Prometheus scrapes
+  policy     examples/four-levels.yaml, timers shortened: minutes are seconds, up 25 s, trial 15 s
+"""
+
 POLICY_FILE = "four-levels.yaml"
 WORKLOADS_FILE = "workloads.yaml"
-WITH, WITHOUT = "with-policy", "without-policy"
-"""Namespaces of the two shops."""
 
 NEEDED = ("checkout", "checkout-readonly", "checkout-static", "checkout-flags", "recommendations")
 """The objects of examples/workloads.yaml that are the shop of examples/four-levels.yaml."""
@@ -63,6 +72,13 @@ class Stage:
         """The policy's status as it was last seen."""
         found = self.watching.get("DegradationPolicy", WITH, SERVICE) or {}
         return dict(found.get("status") or {})
+
+    def check(self) -> None:
+        """Raises RuntimeError where the operator or the shops have ended."""
+        if not self.operator.running:
+            raise RuntimeError(f"the operator ended with {self.operator.returncode}:\n{self.operator.tail(15)}")
+        if not self.launch.is_running:
+            raise RuntimeError("the shops' process has ended")
 
     def invitation(self) -> str:
         """Commands to try while everything runs."""

@@ -49,7 +49,7 @@ def build() -> None:
     """Programs and images. Raises CannotRun, plane.binaries.CannotBuild."""
     if lacking := missing():
         raise CannotRun(lacking)
-    build_all((*PLANE, "kubernetes-node"))
+    build_all((*PLANE, "kubernetes-node", "vegeta"))
     say(f"images: {plain()}, {operator()}")
 
 

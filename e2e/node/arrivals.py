@@ -119,6 +119,12 @@ def is_error(request: Request) -> bool:
     return request.error != ""
 
 
+def strange(requests: Iterable[Request]) -> set[str]:
+    """Errors that no shop has made: with any, the load was not what it should have been."""
+    known = {"", *_KINDS.values()}
+    return {request.error for request in requests if request.error not in known and not request.error.isdigit()}
+
+
 def per_server(requests: Iterable[Request]) -> Counter[str]:
     """Answers that were no errors, by who gave them; errors under `NOBODY`."""
     return Counter(NOBODY if is_error(request) else request.served_by for request in requests)

@@ -33,6 +33,7 @@ class Prometheus:
         self._targets: list[dict[str, Any]] = []
         self.process: Process | None = None
         self._config = config or {}
+        self._jobs: list[dict[str, Any]] = []
 
     def start(self) -> "Prometheus":
         """Starts the server and waits until it answers."""
@@ -47,7 +48,8 @@ class Prometheus:
                     "job_name": "tests",
                     "honor_labels": True,
                     "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
-                }
+                },
+                *self._jobs,
             ],
         }
         (self.folder / "prometheus.yml").write_text(json.dumps({**config, **self._config}))
@@ -83,6 +85,29 @@ class Prometheus:
         """Goes on after a pause."""
         assert self.process is not None
         self.process.signal(signal.SIGCONT)
+
+    def find_pods(self, kubeconfig: Path) -> None:
+        """From its start on it scrapes pods annotated with `prometheus.io/scrape: "true"` and `prometheus.io/port`.
+
+        Their series carry `namespace`, `pod` and `app`, the pod's label.
+        """
+        pod = "__meta_kubernetes_pod_"
+        address = [f"{pod}ip", f"{pod}annotation_prometheus_io_port"]
+        relabelings: list[dict[str, Any]] = [
+            {"source_labels": [f"{pod}annotation_prometheus_io_scrape"], "regex": "true", "action": "keep"},
+            {"source_labels": [f"{pod}phase"], "regex": "Running", "action": "keep"},
+            {"source_labels": address, "separator": ":", "target_label": "__address__"},
+        ]
+        relabelings += [
+            {"source_labels": [source], "target_label": label}
+            for label, source in (
+                ("namespace", "__meta_kubernetes_namespace"),
+                ("pod", f"{pod}name"),
+                ("app", f"{pod}label_app"),
+            )
+        ]
+        found = {"role": "pod", "kubeconfig_file": str(kubeconfig)}
+        self._jobs.append({"job_name": "pods", "kubernetes_sd_configs": [found], "relabel_configs": relabelings})
 
     def add_target(self, address: str) -> None:
         """Scrapes host:port from now on."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from demo.launch import LENGTH, users_at
+from demo.load import LENGTH, users_at
 from demo.shops import COST_READ_ONLY, COST_SHOP, COST_STATIC, Page, Setup, is_healthy, serve, setup_of, share_within
 from plane import examples
 
