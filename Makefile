@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help init check format generate drift unit model torture e2e e2e-node node-packages zoo mutants test figures demo bench lock wheel sbom audit clean
+.PHONY: help init check format generate drift unit model torture e2e e2e-node node-packages zoo mutants test figures scenarios demo demo-node bench lock wheel sbom audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,13 @@ test: init ## Everything: checks, unit tests, every schedule of faults, end-to-e
 figures: init ## Keep the figures of the last `make test` for docs/reliability.md
 	@PYTHONPATH=e2e $(BIN)/python -m reliability record
 	@$(MAKE) --no-print-directory generate
+
+scenarios: init ## Keep what the scenarios of the last `make e2e-node` came to, for docs/performance.md
+	@PYTHONPATH=e2e $(BIN)/python -m reliability scenarios
+	@$(MAKE) --no-print-directory generate
+
+demo-node: init ## Watch the same launch with real pods and real requests, on a node of this machine (root, make node-packages)
+	@PYTHONPATH=e2e $(BIN)/python -m demo --node $(if $(KEEP),--keep)
 
 demo: init ## Watch two shops through a launch, one with a policy and one without (KEEP=1 leaves it running)
 	@PYTHONPATH=e2e $(BIN)/python -m demo $(if $(KEEP),--keep)

@@ -4,19 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reliability.blocks import with_block
+
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN, END = "<!-- written by make bench -->\n", "<!-- end -->\n"
 
 
 def write() -> None:
     """Replaces the part between the marks. Raises ValueError where a mark is missing."""
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
-    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} has no lines {BEGIN.strip()} and {END.strip()}: put them back")
-    PAGE.write_text(before + begin + "\n".join(_lines(found)) + "\n" + end + after, encoding="utf-8")
+    PAGE.write_text(with_block(PAGE, "make bench", _lines(found)), encoding="utf-8")
 
 
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -19,6 +20,7 @@ from demo.performance import WITH, WITHOUT, Stage, perform
 from demo.screen import summary
 from node.__main__ import build
 from node.cluster import Cluster
+from node.keeper import lock
 from node.real_node import CannotRun
 from node.traces import traces
 from plane.binaries import CannotBuild
@@ -70,7 +72,8 @@ def _on_plane(console: Console, folder: Path, *, keep: bool) -> int:
 def _on_node(console: Console, folder: Path, *, keep: bool) -> int:
     say = _sayer(console)
     build()
-    before = traces()
+    with lock(os.getpid()):
+        before = traces()
     say(node_stage.INTRODUCTION)
     with Cluster(folder / "cluster") as cluster, node_stage.staged(cluster, folder, say) as staged:
         say("")

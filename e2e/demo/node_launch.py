@@ -32,24 +32,25 @@ class Site:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What users got: their number and error pages by namespace, and of those of the shop with the policy who arrived
-    after the first step down was complete, `first_step` seconds after the begin. `strange` are errors of the load.
+    after the first step down was complete, `first_step` seconds after the begin. `late` are the errors of the latter,
+    `strange` those that the load itself has made.
     """
 
     users: Mapping[str, int]
     errors: Mapping[str, int]
     first_step: float | None
     users_after: int
-    errors_after: int
+    late: list[str]
     strange: set[str]
 
     def checks(self) -> list[Check]:
         """What the launch promises."""
         users, errors = self.users[WITHOUT], self.errors[WITHOUT]
         step = "never" if self.first_step is None else f"{self.first_step:.1f} s after the begin"
-        got = f"{self.errors_after or 'none'} of the {self.users_after:,} users who arrived later got an error page"
+        got = f"{len(self.late) or 'none'} of the {self.users_after:,} users who arrived later got an error page"
         return [
-            Check(f"first step down {step}: {got}", self.users_after > 0 and self.errors_after == 0),
-            Check(f"before it {self.errors[WITH] - self.errors_after} users got one", True),
+            Check(f"first step down {step}: {got} {self.late[:10] or ''}", self.users_after > 0 and not self.late),
+            Check(f"before it {self.errors[WITH] - len(self.late)} users got one", True),
             Check(f"without the policy {errors:,} of {users:,} users got one", errors > users / 2),
             Check(f"errors of the load itself: {', '.join(sorted(self.strange)) or 'none'}", not self.strange),
         ]
@@ -110,7 +111,7 @@ class NodeLaunch:
             errors={name: sum(map(is_error, asked)) for name, asked in shops.items()},
             first_step=None if stepped is None else stepped - self.arrivals.began,
             users_after=len(after),
-            errors_after=sum(map(is_error, after)),
+            late=[f"{r.error} at {r.at - self.arrivals.began:.1f} s" for r in after if is_error(r)],
             strange=strange(requests),
         )
 

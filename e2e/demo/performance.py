@@ -110,7 +110,7 @@ def _follow(stage: Stage, screen: Screen, line: "_Line") -> tuple[list[str], flo
     stepped: float | None = None
     quiet_since: float | None = None
     told = len(stage.status().get("history") or [])
-    full = launch.tallies()[WITH].page
+    full = next(iter(launch.tallies()[WITH].pages))
     while launch.seconds < LATEST:
         stage.check()
         status = stage.status()

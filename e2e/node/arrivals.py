@@ -21,7 +21,14 @@ PATIENCE = 5.0
 NOBODY = "nobody"
 """Who has served a request without an answer."""
 
-_KINDS = {"refused": "refused", "Timeout": "timeout", "deadline": "timeout", "reset": "reset", "EOF": "reset"}
+_KINDS = {
+    "refused": "refused",
+    "Timeout": "timeout",
+    "deadline": "timeout",
+    "unreachable": "unreachable",
+    "reset": "reset",
+    "EOF": "reset",
+}
 """What vegeta's errors contain, and the kind of error."""
 
 
@@ -29,8 +36,8 @@ _KINDS = {"refused": "refused", "Timeout": "timeout", "deadline": "timeout", "re
 class Request:
     """What one user got. `at` is the wall clock's time of arrival, `latency` is in seconds.
 
-    `status` is 0 where no answer came. `error` is empty, `timeout`, `refused`, `reset`, a status like `503`, or else
-    what vegeta says: then it isn't the shop's, and the load was not what it should have been.
+    `status` is 0 where no answer came. `error` is empty, `timeout`, `refused`, `reset`, `unreachable`, a status like
+    `503`, or else what vegeta says: then it isn't the shop's, and the load was not what it should have been.
     """
 
     at: float

@@ -9,12 +9,14 @@ Where the machine can't have a node, the tests are skipped with the reason; in C
 After each module the machine must look as before.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from node.cluster import Cluster, open_namespace
+from node.keeper import lock
 from node.operator_pods import OperatorPods
 from node.requirements import in_ci, missing
 from node.traces import traces
@@ -42,7 +44,8 @@ def machine() -> None:
 @pytest.fixture(scope="module")
 def cluster(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A node with its control plane, of which nothing is left afterwards."""
-    before = traces()
+    with lock(os.getpid()):  # while it is held no other node is here
+        before = traces()
     with Cluster(tmp_path_factory.mktemp("cluster"), audit=EVERYBODYS) as cluster:
         _logs["node"] = cluster.logs
         yield cluster

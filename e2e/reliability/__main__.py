@@ -1,11 +1,15 @@
-"""`python -m reliability`: writes or checks docs/reliability.md, and says at the end of a run what it has shown."""
+"""`python -m reliability`: writes or checks docs/reliability.md and the scenarios of docs/performance.md.
+
+At the end of a run it says what that has shown.
+"""
 
 import argparse
 import sys
 
+from reliability import scenarios
 from reliability.marks import shown_rows
 from reliability.page import PAGE, page, sections
-from reliability.results import Results, add_figure, begin, read_results, record
+from reliability.results import Results, add_figure, begin, read_results, record, record_scenarios
 
 
 def main() -> int:
@@ -18,6 +22,7 @@ def main() -> int:
     commands.add_parser("end", help="print the figures; fail where a row's test was not run or did not pass")
     commands.add_parser("figures", help="print the figures so far")
     commands.add_parser("record", help="keep the figures of the last run for the page")
+    commands.add_parser("scenarios", help="keep what the scenarios of the last run came to, for docs/performance.md")
     figure = commands.add_parser("figure", help="hand a figure over to the end of the run")
     figure.add_argument("name")
     figure.add_argument("value")
@@ -26,6 +31,7 @@ def main() -> int:
     match given.command:
         case "write":
             PAGE.write_text(page())
+            scenarios.PAGE.write_text(scenarios.page())
         case "check":
             return _check()
         case "begin":
@@ -36,16 +42,19 @@ def main() -> int:
             _print_figures(read_results())
         case "record":
             record(list(read_results().figures.values()))
+        case "scenarios":
+            record_scenarios(read_results().scenarios)
         case _:
             add_figure(given.name, given.value, given.unit)
     return 0
 
 
 def _check() -> int:
-    if PAGE.read_text() == page():
-        return 0
-    print("docs/reliability.md is not what the tests' marks say: run make generate", file=sys.stderr)
-    return 1
+    pages = {PAGE: page(), scenarios.PAGE: scenarios.page()}
+    drifted = [path.name for path, text in pages.items() if path.read_text() != text]
+    for name in drifted:
+        print(f"docs/{name} is not what the tests' marks and the recorded runs say: run make generate", file=sys.stderr)
+    return 1 if drifted else 0
 
 
 def _end() -> int:

@@ -1,10 +1,11 @@
-"""For pytest: the fixture `figure`, and a note of each test with a row's mark that passed."""
+"""For pytest: the fixtures `figure` and `scenario`, and a note of each test with a row's mark that passed."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
-from reliability.results import ROOT, add_figure, add_passed
+from reliability.results import ROOT, Scenario, add_figure, add_passed, add_scenario
 
 HandOver = Callable[..., None]
 
@@ -15,6 +16,21 @@ def figure(request: pytest.FixtureRequest) -> HandOver:
 
     def hand_over(name: str, value: float | str, unit: str = "") -> None:
         request.node.user_properties.append(("figure", (name, value, unit)))
+
+    return hand_over
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest) -> HandOver:
+    """`scenario("The launch", users=12_000, without=10_000, with_policy=0, note="…")`: what users got.
+
+    It counts when the test passes.
+    """
+
+    def hand_over(name: str, *, users: int, without: int, with_policy: int, note: str = "") -> None:
+        test = request.node.path.relative_to(ROOT).as_posix()
+        played = Scenario(name, users, without, with_policy, note, test)
+        request.node.user_properties.append(("scenario", asdict(played)))
 
     return hand_over
 
@@ -38,6 +54,8 @@ class Recorder:
             match kind, value:
                 case "figure", (str(name), str(number) | int(number) | float(number), str(unit)):
                     add_figure(name, number, unit)
+                case "scenario", dict(played):
+                    add_scenario(Scenario(**played))
                 case "row", (str(path), str(test)):
                     add_passed(path, test)
 
