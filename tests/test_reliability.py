@@ -1,13 +1,24 @@
 """The page on reliability says what tests say, and a run that has not shown it fails."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reliability import __main__ as command
-from reliability import marks, results
+from reliability import marks, results, scenarios
+from reliability.blocks import with_block
 from reliability.marks import Shown, shown_rows
-from reliability.results import Figure, add_figure, add_passed, read_results
+from reliability.results import (
+    Figure,
+    Scenario,
+    add_figure,
+    add_passed,
+    add_scenario,
+    read_results,
+    record_scenarios,
+    recorded_scenarios,
+)
 
 MODULE = """
 import pytest
@@ -30,6 +41,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in (marks, results):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(results, "RESULTS", tmp_path / ".run" / "results.jsonl")
+    monkeypatch.setattr(results, "SCENARIOS", tmp_path / "scenarios.json")
+    results.SCENARIOS.write_text("[]")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_it.py").write_text(MODULE)
     return tmp_path
@@ -60,3 +73,34 @@ def test_a_figure_is_printed_as_people_read_it():
     assert Figure("lost", 0).text == "0"
     assert Figure("time", 0.5, "s").text == "0.50 s"
     assert Figure("mutants killed", "93 %").text == "93 %"
+
+
+def launch(errors: int) -> Scenario:
+    return Scenario("The launch", 12_000, 10_900, errors, "none after the first step", "e2e/node_tests/test_launch.py")
+
+
+def test_a_scenario_that_is_played_again_takes_the_place_of_what_was_recorded(project):
+    other = replace(launch(3), name="Health check")
+    record_scenarios({"The launch": launch(7), "Health check": other})
+    add_scenario(launch(0))
+    record_scenarios(read_results().scenarios)
+    assert recorded_scenarios() == [launch(0), other]
+
+
+def test_the_table_of_scenarios_stands_between_its_marks_and_all_else_stays(project, monkeypatch):
+    page = project / "performance.md"
+    page.write_text("before\n<!-- written by make scenarios -->\nold\n<!-- end -->\nafter\n")
+    monkeypatch.setattr(scenarios, "PAGE", page)
+    record_scenarios({"The launch": launch(7)})
+    first, mark, *table, end, last = scenarios.page().splitlines()
+    assert (first, mark, end, last) == ("before", "<!-- written by make scenarios -->", "<!-- end -->", "after")
+    assert table[-1] == (
+        "| The launch | 12,000 | 10,900 | 7 | none after the first step | `pytest e2e/node_tests/test_launch.py` |"
+    )
+
+
+def test_a_page_without_the_marks_says_which_lines_are_missing(project):
+    page = project / "performance.md"
+    page.write_text("before\n")
+    with pytest.raises(ValueError, match=r"performance\.md has no lines <!-- written by make scenarios -->"):
+        with_block(page, "make scenarios", ["| row |"])

@@ -48,8 +48,9 @@ class Outcome:
         users, errors = self.users[WITHOUT], self.errors[WITHOUT]
         step = "never" if self.first_step is None else f"{self.first_step:.1f} s after the begin"
         got = f"{len(self.late) or 'none'} of the {self.users_after:,} users who arrived later got an error page"
+        late = f": {', '.join(self.late[:10])}" if self.late else ""
         return [
-            Check(f"first step down {step}: {got} {self.late[:10] or ''}", self.users_after > 0 and not self.late),
+            Check(f"first step down {step}: {got}{late}", self.users_after > 0 and not self.late),
             Check(f"before it {self.errors[WITH] - len(self.late)} users got one", True),
             Check(f"without the policy {errors:,} of {users:,} users got one", errors > users / 2),
             Check(f"errors of the load itself: {', '.join(sorted(self.strange)) or 'none'}", not self.strange),

@@ -2,6 +2,7 @@
 
 A worker takes one connection, waits as if for a database, answers, and closes. The queue is the socket's, as long as
 gunicorn's, and nobody sees from inside who has left it: so a shop that is behind goes on serving people who are gone.
+`/ready` waits for a worker as everybody does; who asks for `/hang` keeps one for ever.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,10 @@ def work(number):
                     if not received:
                         raise ConnectionError("gone")
                     request += received
-                if request.split()[1] != b"/ready":
+                path = request.split()[1]
+                if path == b"/hang":
+                    threading.Event().wait()
+                if path != b"/ready":
                     time.sleep(PAGE + (RECOMMENDATIONS if RECOMMENDATIONS and recommends() else 0))
                     pages[number] += 1
                     busy[number] += time.monotonic() - began
