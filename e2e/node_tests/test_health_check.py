@@ -4,7 +4,6 @@ As in examples/health-check.yaml the kubelet asks a path, and Stepdown restarts 
 seconds, and the probe's 30 seconds are one.
 """
 
-import copy
 from functools import partial
 from typing import Any
 
@@ -29,7 +28,9 @@ WELL = 3.0
 def test_a_shop_that_hangs_is_restarted_and_back_by_itself(
     shop: Shop, api: Api, pods: OperatorPods, scenario: Any
 ) -> None:
-    shop.apply(pool.flags(), *(each for name in (WITH, WITHOUT) for each in (deployment(name), web.service(name))))
+    shop.apply(
+        pool.flags(), *(each for name in (WITH, WITHOUT) for each in (pool.deployment(name, POOL), web.service(name)))
+    )
     shop.wait_ready(WITH, WITHOUT)
     hosts = {name: str(api.get("Service", name, SHOP)["spec"]["clusterIP"]) for name in (WITH, WITHOUT)}
     for host in hosts.values():
@@ -68,14 +69,6 @@ def policy() -> Object:
     found = examples.quick_policy("health-check.yaml", SHOP)
     del found["spec"]["levels"][2:]
     return found
-
-
-def deployment(name: str) -> Object:
-    """A pod that is not ready when its probe fails three times."""
-    made = copy.deepcopy(pool.deployment(name, POOL))
-    (container,) = made["spec"]["template"]["spec"]["containers"]
-    container["readinessProbe"] |= {"timeoutSeconds": 1, "failureThreshold": 3}
-    return made
 
 
 def _is_well(arrivals: Arrivals, host: str) -> bool:
