@@ -93,6 +93,7 @@ def staged(cluster: Cluster, folder: Path, say: Say) -> Iterator[NodeStage]:
         release = Release(cluster.plane, folder / "release", cluster.prometheus.url)
         release.values = {"replicas": 2, "namespaces": [WITH], "metricsEndpoint": {"url": cluster.prometheus.url}}
         release.install()
+        cluster.prometheus.find_pods(cluster.plane.kubeconfig())
         shops = [Shop(namespace, api, kubectl, source) for namespace in (WITH, WITHOUT)]
         for shop in shops:
             deployments = [pool.deployment(name, each) for name, each in POOLS.items()]

@@ -38,7 +38,6 @@ class Cluster:
             stack.callback(self.plane.stop)
             self.plane.start()
             stack.callback(self.prometheus.stop)
-            self.prometheus.find_pods(self.plane.kubeconfig())
             self.prometheus.start()
             self.node.join(self.plane)
             self.node.load(operator())

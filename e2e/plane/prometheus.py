@@ -31,6 +31,7 @@ class Prometheus:
         self.port = free_port()
         self.url = f"http://{address}:{self.port}"
         self._targets: list[dict[str, Any]] = []
+        self._targets_file = folder / "targets.json"
         self.process: Process | None = None
         self._config = config or {}
         self._jobs: list[dict[str, Any]] = []
@@ -38,21 +39,9 @@ class Prometheus:
     def start(self) -> "Prometheus":
         """Starts the server and waits until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        targets = self.folder / "targets.json"
-        if not targets.exists():
-            targets.write_text("[]")
-        config = {
-            "global": {"scrape_interval": self.scrape_interval, "scrape_timeout": "500ms", "evaluation_interval": "1s"},
-            "scrape_configs": [
-                {
-                    "job_name": "tests",
-                    "honor_labels": True,
-                    "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}],
-                },
-                *self._jobs,
-            ],
-        }
-        (self.folder / "prometheus.yml").write_text(json.dumps({**config, **self._config}))
+        if not self._targets_file.exists():
+            self._targets_file.write_text("[]")
+        self._configure()
         self.process = Process(
             "prometheus",
             [
@@ -87,7 +76,7 @@ class Prometheus:
         self.process.signal(signal.SIGCONT)
 
     def find_pods(self, kubeconfig: Path) -> None:
-        """From its start on it scrapes pods annotated with `prometheus.io/scrape: "true"` and `prometheus.io/port`.
+        """Scrapes pods annotated with `prometheus.io/scrape: "true"` and `prometheus.io/port` from now on.
 
         Their series carry `namespace`, `pod` and `app`, the pod's label.
         """
@@ -108,6 +97,9 @@ class Prometheus:
         ]
         found = {"role": "pod", "kubeconfig_file": str(kubeconfig)}
         self._jobs.append({"job_name": "pods", "kubernetes_sd_configs": [found], "relabel_configs": relabelings})
+        self._configure()
+        assert self.process is not None
+        self.process.signal(signal.SIGHUP)
 
     def add_target(self, address: str) -> None:
         """Scrapes host:port from now on."""
@@ -124,8 +116,22 @@ class Prometheus:
         answer = requests.get(f"{self.url}/api/v1/query", params={"query": promql}, timeout=10).json()
         return list(answer["data"]["result"])
 
+    def _configure(self) -> None:
+        config = {
+            "global": {"scrape_interval": self.scrape_interval, "scrape_timeout": "500ms", "evaluation_interval": "1s"},
+            "scrape_configs": [
+                {
+                    "job_name": "tests",
+                    "honor_labels": True,
+                    "file_sd_configs": [{"files": [str(self._targets_file)], "refresh_interval": "1s"}],
+                },
+                *self._jobs,
+            ],
+        }
+        (self.folder / "prometheus.yml").write_text(json.dumps({**config, **self._config}))
+
     def _write(self) -> None:
-        path = self.folder / "targets.json"
+        path = self._targets_file
         path.with_suffix(".new").write_text(json.dumps(self._targets))
         path.with_suffix(".new").rename(path)
 
