@@ -78,7 +78,8 @@ def _on_node(console: Console, folder: Path, *, keep: bool) -> int:
     with Cluster(folder / "cluster") as cluster, node_stage.staged(cluster, folder, say) as staged:
         say("")
         played = perform(console, staged)
-        outcome = staged.launch.end(played.stepped)
+        staged.launch.stop()
+        outcome = staged.launch.outcome(played.stepped)
         tallies = staged.launch.tallies()
         code = summary(console, tallies[WITH], tallies[WITHOUT], [*played.checks, *outcome.checks()])
         if keep:

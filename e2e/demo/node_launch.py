@@ -9,7 +9,7 @@ from demo.load import MANY, users_at
 from demo.performance import LATEST, WITH, WITHOUT
 from demo.tally import ERROR, Tally
 from demo.verdict import Check
-from node.arrivals import Arrivals, Request, is_error, strange
+from node.arrivals import Arrivals, is_error, strange
 
 SECONDS_PER_PAGE = 25.0
 """How long a user looks at a page before asking for the next one: what scales the launch to a node of two cores."""
@@ -21,12 +21,31 @@ _NOW = 1.0
 """Seconds whose answers count as those of now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A shop as users know it: where it is, and what kind of page each server's answer is, the best first."""
+class Crowd:
+    """The users of one shop through a launch. `pages` gives each `X-Served-By` its kind of page, the best first."""
 
-    host: str
-    pages: Mapping[str, str]
+    def __init__(self, host: str, pages: Mapping[str, str]) -> None:
+        self._pages = pages
+        self.arrivals = Arrivals([f"GET http://{host}/"], lambda s: users_at(s) / SECONDS_PER_PAGE, round(LATEST))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the first users came; 0 before."""
+        return time.time() - self.arrivals.began if self.arrivals.began else 0.0
+
+    def tally(self, seconds: float) -> Tally:
+        """What they had got so many seconds after the first came."""
+        pages: dict[str, float] = dict.fromkeys([*self._pages.values(), ERROR], 0.0)
+        now: Counter[str] = Counter()
+        for request in self.arrivals.answered():
+            age = self.arrivals.began + seconds - request.at - request.latency
+            if age >= 0:
+                page = ERROR if is_error(request) else self._pages[request.served_by]
+                pages[page] += 1
+                now[page] += age < _NOW
+        errors = now.pop(ERROR, 0)
+        page = max(now, key=now.__getitem__) if now.total() else ERROR
+        return Tally(page, now.total() / _NOW, errors / _NOW, pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +77,20 @@ class Outcome:
 
 
 class NodeLaunch:
-    """Both shops under one load. `sites` are the shops by namespace."""
+    """Both shops under one load."""
 
-    def __init__(self, sites: Mapping[str, Site]) -> None:
-        self._sites = sites
-        self._counts = {name: dict.fromkeys([*site.pages.values(), ERROR], 0.0) for name, site in sites.items()}
-        self._counted = 0
-        targets = [f"GET http://{site.host}/" for site in sites.values()]
-        self.arrivals = Arrivals(targets, lambda s: len(sites) * users_at(s) / SECONDS_PER_PAGE, round(LATEST))
+    def __init__(self, with_policy: Crowd, without: Crowd) -> None:
+        self._crowds = {WITH: with_policy, WITHOUT: without}
 
     def begin(self) -> None:
         """The load's time starts."""
-        self.arrivals.start()
+        for crowd in self._crowds.values():
+            crowd.arrivals.start()
 
     @property
     def seconds(self) -> float:
         """Seconds since `begin`; 0 before."""
-        return time.time() - self.arrivals.began if self.arrivals.began else 0.0
+        return self._crowds[WITH].seconds
 
     @property
     def users(self) -> int:
@@ -83,43 +99,24 @@ class NodeLaunch:
 
     def tallies(self) -> dict[str, Tally]:
         """Both shops at the same moment, by namespace."""
-        requests = self.arrivals.answered()
-        for request in requests[self._counted :]:
-            namespace = self.namespace(request)
-            self._counts[namespace][self._page(namespace, request)] += 1
-        self._counted = len(requests)
-        recent: dict[str, Counter[str]] = {namespace: Counter() for namespace in self._sites}
-        since = time.time() - _NOW
-        for request in reversed(requests):
-            if request.at + request.latency < since:
-                break
-            namespace = self.namespace(request)
-            recent[namespace][self._page(namespace, request)] += 1
-        return {name: self._tally(name, recent[name]) for name in self._sites}
+        seconds = self.seconds
+        return {name: crowd.tally(seconds) for name, crowd in self._crowds.items()}
 
-    def namespace(self, request: Request) -> str:
-        """Whose shop was asked."""
-        return next(name for name, site in self._sites.items() if request.url.startswith(f"http://{site.host}/"))
+    def stop(self) -> None:
+        """Nobody arrives any more, and all who did have an answer or no patience left."""
+        for crowd in self._crowds.values():
+            crowd.arrivals.stop()
 
-    def end(self, stepped: float | None) -> "Outcome":
-        """Nobody arrives any more; what became of all. `stepped` is when the first step down was complete."""
-        self.arrivals.stop()
-        requests = self.arrivals.wait()
-        shops = {name: [r for r in requests if self.namespace(r) == name] for name in self._sites}
+    def outcome(self, stepped: float | None) -> Outcome:
+        """What became of all, when it is stopped. `stepped` is when the first step down was complete."""
+        shops = {name: crowd.arrivals.wait() for name, crowd in self._crowds.items()}
+        began = self._crowds[WITH].arrivals.began
         after = [r for r in shops[WITH] if stepped is not None and r.at > stepped]
         return Outcome(
-            users={name: len(asked) for name, asked in shops.items()},
-            errors={name: sum(map(is_error, asked)) for name, asked in shops.items()},
-            first_step=None if stepped is None else stepped - self.arrivals.began,
+            users={name: len(requests) for name, requests in shops.items()},
+            errors={name: sum(map(is_error, requests)) for name, requests in shops.items()},
+            first_step=None if stepped is None else stepped - began,
             users_after=len(after),
-            late=[f"{r.error} at {r.at - self.arrivals.began:.1f} s" for r in after if is_error(r)],
-            strange=strange(requests),
+            late=[f"{r.error} at {r.at - began:.1f} s" for r in after if is_error(r)],
+            strange=strange(request for requests in shops.values() for request in requests),
         )
-
-    def _page(self, namespace: str, request: Request) -> str:
-        return ERROR if is_error(request) else self._sites[namespace].pages[request.served_by]
-
-    def _tally(self, namespace: str, now: Counter[str]) -> Tally:
-        errors = now.pop(ERROR, 0)
-        page = max(now, key=now.__getitem__) if now else ERROR
-        return Tally(page, now.total() / _NOW, errors / _NOW, dict(self._counts[namespace]))

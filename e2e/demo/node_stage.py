@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.load import FEW, MANY
-from demo.node_launch import SCALE, NodeLaunch, Site
+from demo.node_launch import SCALE, Crowd, NodeLaunch
 from demo.performance import WITH, WITHOUT
 from demo.watching import Watching
 from node import pool, web
@@ -100,7 +100,7 @@ def staged(cluster: Cluster, folder: Path, say: Say) -> Iterator[NodeStage]:
             shop.apply(pool.flags(), *deployments, web.service(SHOP))
         for shop in shops:
             shop.wait_ready(*POOLS)
-        sites = {shop.namespace: Site(_address(shop), PAGES) for shop in shops}
+        crowds = [Crowd(_address(shop), PAGES) for shop in shops]
         say("two shops alike, their pods ready")
         pods = OperatorPods(release)
         pods.wait_ready(2)
@@ -111,8 +111,8 @@ def staged(cluster: Cluster, folder: Path, say: Say) -> Iterator[NodeStage]:
         say("the policy: Ready")
         watching = Watching(cluster.plane.as_user(ADMIN), (POLICY,)).start()
         stack.callback(watching.stop)
-        launch = NodeLaunch(sites)
-        stack.callback(launch.arrivals.stop)
+        launch = NodeLaunch(*crowds)
+        stack.callback(launch.stop)
         yield NodeStage(cluster, watching, launch, shops[0], kubectl)
 
 

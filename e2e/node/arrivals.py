@@ -80,7 +80,8 @@ class Arrivals:
     def stop(self) -> None:
         """Nobody arrives any more."""
         self._stop.set()
-        self.wait()
+        if self.began:
+            self.wait()
 
     def answered(self) -> list[Request]:
         """The requests that are over, in no order."""

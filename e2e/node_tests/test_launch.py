@@ -29,7 +29,8 @@ def launch(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The whole launch, until everything is back."""
     with staged(cluster, tmp_path_factory.mktemp("launch"), print) as stage:
         played = perform(Console(highlight=False, markup=False), stage)
-        yield Launch(played, stage.launch.end(played.stepped))
+        stage.launch.stop()
+        yield Launch(played, stage.launch.outcome(played.stepped))
 
 
 def test_nobody_who_arrives_after_the_first_step_down_gets_an_error_page(launch: Launch, scenario: Any) -> None:
