@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -23,16 +24,18 @@ from plane.processes import Process, wait_for
 _INSIDE = Path(__file__).with_name("inside.py")
 
 
-def lock(owner: int, seconds: float = 3600.0) -> IO[str]:
+def lock(owner: int, seconds: float = 3600.0, wanted: Callable[[], bool] = lambda: True) -> IO[str]:
     """What only one node on a machine can hold, until the returned file is closed. Raises TimeoutError.
 
-    The file has the process id of the node's owner.
+    The file has the process id of the node's owner. Who isn't `wanted` any more while waiting exits.
     """
     cache().mkdir(parents=True, exist_ok=True)
     held = (cache() / "node.lock").open("a+")
     if not _taken(held):
         say(f"waiting for the node of process {holder(held)} to end: there can be only one")
-        wait_for("the end of the other node", lambda: _taken(held), seconds)
+        wait_for("the end of the other node", lambda: not wanted() or _taken(held), seconds)
+        if not wanted():
+            sys.exit(1)
     held.truncate(0)
     held.write(str(owner))
     held.flush()
@@ -68,7 +71,7 @@ def main() -> None:
     """Arguments: the node's folder, the owner's process id. Prints the process id of the node's process 1."""
     folder, owner = Path(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with lock(owner):
+    with lock(owner, wanted=lambda: os.getppid() == owner):
         sweep()
         namespaces = _start(folder)
         try:
