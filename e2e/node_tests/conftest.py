@@ -19,7 +19,7 @@ from node.cluster import Cluster, open_namespace
 from node.keeper import lock
 from node.operator_pods import OperatorPods
 from node.requirements import in_ci, missing
-from node.traces import traces
+from node.traces import Traces, traces
 from plane.api import Api
 from plane.audit import EVERYBODYS
 from plane.metrics_source import MetricsSource
@@ -44,13 +44,18 @@ def machine() -> None:
 @pytest.fixture(scope="module")
 def cluster(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A node with its control plane, of which nothing is left afterwards."""
-    with lock(os.getpid()):  # while it is held no other node is here
-        before = traces()
+    before = traces_without_node()
     with Cluster(tmp_path_factory.mktemp("cluster"), audit=EVERYBODYS) as cluster:
         _logs["node"] = cluster.logs
         yield cluster
     _logs.clear()
-    assert before.changes(traces()) == []
+    assert before.changes(traces_without_node()) == []
+
+
+def traces_without_node() -> Traces:
+    """This machine while no node is on it, also none of somebody else."""
+    with lock(os.getpid()):
+        return traces()
 
 
 @pytest.fixture(scope="module")

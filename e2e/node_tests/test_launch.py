@@ -36,7 +36,7 @@ def launch(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_nobody_who_arrives_after_the_first_step_down_gets_an_error_page(launch: Launch, scenario: Any) -> None:
     outcome = launch.outcome
 
-    assert outcome.users[WITH] == pytest.approx(outcome.users[WITHOUT], abs=1)
+    assert outcome.users[WITH] == pytest.approx(outcome.users[WITHOUT], rel=0.01)
     assert outcome.users[WITH] > 10_000
     assert outcome.strange == set()
     assert outcome.first_step is not None
