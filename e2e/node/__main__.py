@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 
 from node.cluster import Cluster
-from node.images import operator, plain
+from node.images import operator, plain, shop
 from node.keeper import end_other
 from node.real_node import CannotRun
 from node.requirements import in_ci, missing
@@ -50,7 +50,7 @@ def build() -> None:
     if lacking := missing():
         raise CannotRun(lacking)
     build_all((*PLANE, "kubernetes-node", "vegeta"))
-    say(f"images: {plain()}, {operator()}")
+    say(f"images: {plain()}, {operator()}, {', '.join(map(str, shop()))}")
 
 
 def up() -> None:

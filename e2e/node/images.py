@@ -1,6 +1,6 @@
-"""The images of the node: the operator's own, one that pods of tests run Python in, and the one that holds pods open.
+"""The images of the node: the operator's, the example shop's, one for pods of tests, and the one that holds pods open.
 
-All three share the base's layer. They are archives for `ctr images import`; nothing is pulled from a registry of
+All share the base's layer. They are archives for `ctr images import`; nothing is pulled from a registry of
 images.
 """
 
@@ -16,6 +16,7 @@ from node.settings import PAUSE_IMAGE
 from plane.caching import cached, key_of
 
 ROOT = Path(__file__).resolve().parents[2]
+SHOP = ROOT / "examples" / "shop"
 PYTHON_IMAGE = "stepdown.test/python:1"
 ARCHIVE = "image.tar"
 
@@ -35,21 +36,38 @@ def plain() -> Path:
 
 def operator() -> Path:
     """An archive of what the Dockerfile makes of this clone, under the name that the chart asks for."""
-    base, stages = debian.base(), operator_stages()
-    files = building.context_files(ROOT, stages)
+    return _built("image-operator", ROOT, operator_stages(), operator_name())
+
+
+def shop() -> list[Path]:
+    """Archives of the example shop's images, under the names that its manifests ask for."""
+    stages = read_stages(SHOP)
+    copied = {step.stage for stage in stages for step in stage.steps if isinstance(step, dockerfile.Copy)}
+    archives = []
+    for target in (stage for stage in stages if stage.name not in copied):
+        needed = {step.stage for step in target.steps if isinstance(step, dockerfile.Copy)}
+        before = [stage for stage in stages if stage.name in needed]
+        archives.append(_built(f"image-{target.name}", SHOP, [*before, target], f"shop.example/{target.name}:1"))
+    return archives
+
+
+def _built(title: str, context: Path, stages: list[dockerfile.Stage], name: str) -> Path:
+    """Builds the stages, and an image of the last."""
+    base = debian.base()
+    files = building.context_files(context, stages)
 
     def make(folder: Path) -> None:
         started = time.time()
-        upper = building.Builder(base.root, folder / "stages", ROOT).build(stages)
+        upper = building.Builder(base.root, folder / "stages", context).build(stages)
         layer = archive.write_layer(upper, folder / "layer.tar", started)
-        image = archive.Image(operator_name(), (base.layer, layer), stages[-1].settings)
+        image = archive.Image(name, (base.layer, layer), stages[-1].settings)
         archive.write_archive(folder / ARCHIVE, image)
         layer.unlink()
         shutil.rmtree(folder / "stages")
 
     contents = (part for path, content in files.items() for part in (path, content))
-    key = (str(base.layer), operator_name(), repr(stages), *_code(), *contents)
-    return cached("image-operator", key_of(key), make) / ARCHIVE
+    key = (str(base.layer), name, repr(stages), *_code(), *contents)
+    return cached(title, key_of(key), make) / ARCHIVE
 
 
 def operator_name() -> str:
@@ -61,11 +79,19 @@ def operator_name() -> str:
 
 
 def operator_stages() -> list[dockerfile.Stage]:
-    """The Dockerfile, read. Raises ValueError where it starts from something that Debian's packages can't stand for."""
-    stages = dockerfile.read((ROOT / "Dockerfile").read_text(), debian.ENV)
+    """The operator's Dockerfile, read."""
+    return read_stages(ROOT)
+
+
+def read_stages(context: Path) -> list[dockerfile.Stage]:
+    """A folder's Dockerfile, read. Raises ValueError where it starts from what Debian's packages can't stand for."""
+    stages = dockerfile.read((context / "Dockerfile").read_text(), debian.ENV)
     for stage in stages:
-        if not stage.base.startswith(f"python:{debian.PYTHON}."):
-            raise ValueError(f"Dockerfile: it starts from {stage.base}, and Debian {debian.SUITE} has {debian.PYTHON}")
+        if not stage.base.startswith((f"python:{debian.PYTHON}", f"debian:{debian.SUITE}")):
+            raise ValueError(
+                f"{context}/Dockerfile starts from {stage.base}; here is only Debian {debian.SUITE} "
+                f"with Python {debian.PYTHON}"
+            )
     return stages
 
 

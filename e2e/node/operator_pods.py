@@ -96,11 +96,14 @@ def started(pod: str) -> float | None:
 
 
 def _processes(pod: str) -> Iterator[int]:
-    """The processes of a pod's containers, oldest first: each has the pod's name in its environment."""
+    """The processes of a pod's container, the operator's or the shop's, oldest first.
+
+    Each has the pod's name in its environment. What holds the pod open has that, too, but not what our images set.
+    """
     for number in sorted(int(folder.name) for folder in Path("/proc").glob("[0-9]*")):
         try:
             environment = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if f"HOSTNAME={pod}".encode() in environment and b"USER=stepdown" in environment:
+        if f"HOSTNAME={pod}".encode() in environment and b"PYTHONUNBUFFERED=1" in environment:
             yield number
