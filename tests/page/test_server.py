@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import select
 import socket
 import subprocess
 import sys
@@ -186,3 +187,35 @@ def test_the_command_imports_neither_kopf_nor_a_client_of_clusters() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path("/"))
 
     assert done.stdout == "[]\n"
+
+
+async def listening(port: int) -> None:
+    """Waits until somebody listens at a port."""
+    async with asyncio.timeout(5):
+        while True:
+            with contextlib.suppress(OSError):
+                (await asyncio.open_connection("127.0.0.1", port))[1].close()
+                return
+            await asyncio.sleep(0.01)
+
+
+def test_a_health_check_does_not_wait_until_all_who_come_were_answered() -> None:
+    async def answered_before(stack: contextlib.ExitStack) -> int:
+        """How many of a crowd that came at once were answered when the health check was."""
+        port, health, stop = free_port(), free_port(), asyncio.Event()
+        page = asyncio.create_task(serve(MINUTE, [port], health, stop))
+        await listening(health)
+        ports = [port] * 500 + [health]
+        opened = [stack.enter_context(socket.create_connection(("127.0.0.1", number), 5)) for number in ports]
+        for connection in opened:
+            connection.sendall(b"GET /readyz HTTP/1.1\r\n\r\n")
+        opened[-1].setblocking(False)
+        await asyncio.get_running_loop().sock_recv(opened[-1], 64)
+        answered = len(select.select(opened[:-1], [], [], 0)[0])
+        stop.set()
+        await page
+        return answered
+
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        patch.setattr(module, "LEAVING_SECONDS", 0.0)
+        assert asyncio.run(answered_before(stack)) < 250

@@ -119,8 +119,9 @@ def _container(action: StatusPageAction, ports: Sequence[PagePort], health: int,
             f"--health-port={health}",
         ],
         "ports": [{"containerPort": p.number, **({"name": p.name} if p.name is not None else {})} for p in ports],
-        "readinessProbe": {"httpGet": {"path": "/readyz", "port": health}, "periodSeconds": 2, "timeoutSeconds": 2},
-        "livenessProbe": {"httpGet": {"path": "/healthz", "port": health}, "periodSeconds": 10, "timeoutSeconds": 5},
+        # Patient, for a page that all ask at once is slow; one whose process has ended isn't waited for.
+        "readinessProbe": {"httpGet": {"path": "/readyz", "port": health}, "periodSeconds": 2, "timeoutSeconds": 10},
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": health}, "periodSeconds": 10, "timeoutSeconds": 10},
         "resources": {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"memory": "128Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

@@ -29,6 +29,10 @@ HEAD_SECONDS = 5.0
 CONNECTIONS_MAX = 4096
 BACKLOG = 1024
 
+ACCEPTED_AT_ONCE = 32
+"""Most who are let in before others have their turn. A page whose health check waited behind all who come would be
+taken for dead, and traffic would go back to what it has just been taken from."""
+
 LEAVING_SECONDS = 5.0
 """How long a page that is told to end still serves: so long it may be sent traffic."""
 
@@ -135,7 +139,9 @@ async def serve(notice: Notice, ports: Sequence[int], health_port: int, stop: as
     async with contextlib.AsyncExitStack() as stack:
         for port, answer, open_ones in [*places, (health_port, health, checks)]:
             visit = partial(Visit, answer, open_ones)
-            server = await loop.create_server(visit, sock=_listening(port), backlog=BACKLOG)
+            listening = _listening(port)
+            server = await loop.create_server(visit, sock=listening, backlog=ACCEPTED_AT_ONCE)
+            listening.listen(BACKLOG)  # asyncio has one number for who may wait and for who is let in at once
             await stack.enter_async_context(server)
         leaves_at = float("inf")
         while time.monotonic() < leaves_at:
