@@ -1,5 +1,7 @@
 """What runs in a web server's pod (node.web): answers every GET with SAYS, as a server of HTTP/1.1 does.
 
+The path `/flags/leave` gives what the mounted file of that name says.
+
 By the environment: MAX_AGE is how many seconds it keeps a connection, BURN how many milliseconds of CPU an answer
 takes, other than on /healthz. While the mounted file `/flags/leave` says true, each answer is the last on its
 connection; so it is when it was asked to end, which it does half a second later.
@@ -30,7 +32,8 @@ class Says(BaseHTTPRequestHandler):
         started = time.thread_time()
         while self.path != "/healthz" and time.thread_time() - started < BURN:
             pass
-        body = os.environ["SAYS"].encode()
+        said = LEAVE.read_text() if self.path == str(LEAVE) else os.environ["SAYS"]
+        body = said.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         if self.is_last():

@@ -71,6 +71,7 @@ BUILDS = {
     ),
     "prometheus": Build("prometheus", {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, 5),
     "vegeta": Build("vegeta", {"vegeta": "github.com/tsenart/vegeta/v12"}, 1),
+    "metrics-server": Build("metrics-server", {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"}, 2),
 }
 _HTTP_ROUTES = "gateway.networking.k8s.io_httproutes.yaml"
 PLANE = ("etcd", "kubernetes", "prometheus")
