@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from demo.load import MANY, users_at
@@ -24,10 +24,9 @@ _NOW = 1.0
 class Crowd:
     """The users of one shop through a launch. `pages` gives each `X-Served-By` its kind of page, the best first."""
 
-    def __init__(self, host: str, pages: Mapping[str, str], where: Callable[..., list[str]]) -> None:
+    def __init__(self, host: str, pages: Mapping[str, str]) -> None:
         self._pages = pages
-        targets = [f"GET http://{host}/"]
-        self.arrivals = Arrivals(targets, lambda s: users_at(s) / SECONDS_PER_PAGE, round(LATEST), where)
+        self.arrivals = Arrivals([f"GET http://{host}/"], lambda s: users_at(s) / SECONDS_PER_PAGE, round(LATEST))
 
     @property
     def seconds(self) -> float:

@@ -100,7 +100,7 @@ def staged(cluster: Cluster, folder: Path, say: Say) -> Iterator[NodeStage]:
             shop.apply(pool.flags(), *deployments, web.service(SHOP))
         for shop in shops:
             shop.wait_ready(*POOLS)
-        crowds = [Crowd(_address(shop), PAGES, cluster.node.inside) for shop in shops]
+        crowds = [Crowd(_address(shop), PAGES) for shop in shops]
         say("two shops alike, their pods ready")
         pods = OperatorPods(release)
         pods.wait_ready(2)

@@ -51,19 +51,11 @@ class Request:
 class Arrivals:
     """A load: `rate` gives requests a second for a time in seconds since `start`, for a length of `seconds`.
 
-    `targets` are lines like `GET http://host/path`; the requests go to one after the other, round and round. `where`
-    makes a command one that is run elsewhere, as RealNode.inside does: then all that thousands of connections leave for
-    minutes ends with the node, and no port of the machine is taken by them.
+    `targets` are lines like `GET http://host/path`; the requests go to one after the other, round and round.
     """
 
-    def __init__(
-        self,
-        targets: Sequence[str],
-        rate: Callable[[float], float],
-        seconds: int,
-        where: Callable[..., list[str]] = lambda *command: list(command),
-    ) -> None:
-        self._targets, self._rate, self._seconds, self._where = targets, rate, seconds, where
+    def __init__(self, targets: Sequence[str], rate: Callable[[float], float], seconds: int) -> None:
+        self._targets, self._rate, self._seconds = targets, rate, seconds
         self._program = str(program("vegeta"))
         self._requests: list[Request] = []
         self._readers: list[threading.Thread] = []
@@ -111,7 +103,7 @@ class Arrivals:
         self.sent += count
         attack = [self._program, "attack", f"-rate={count}/1s", "-duration=1s", f"-timeout={PATIENCE:g}s"]
         attack += ["-keepalive=false", "-redirects=-1", "-max-body=0"]
-        sending = subprocess.Popen(self._where(*attack), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        sending = subprocess.Popen(attack, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert sending.stdin is not None
         sending.stdin.write(targets.encode())
         sending.stdin.close()

@@ -9,7 +9,6 @@ from typing import Any
 
 from node import pool, web
 from node.arrivals import Arrivals, is_error, strange
-from node.cluster import Cluster
 from node.operator_pods import OperatorPods
 from node_tests.conftest import SHOP
 from plane import examples
@@ -27,7 +26,7 @@ WELL = 3.0
 
 
 def test_a_shop_that_hangs_is_restarted_and_back_by_itself(
-    cluster: Cluster, shop: Shop, api: Api, pods: OperatorPods, scenario: Any
+    shop: Shop, api: Api, pods: OperatorPods, scenario: Any
 ) -> None:
     shop.apply(
         pool.flags(), *(each for name in (WITH, WITHOUT) for each in (pool.deployment(name, POOL), web.service(name)))
@@ -37,8 +36,7 @@ def test_a_shop_that_hangs_is_restarted_and_back_by_itself(
     for host in hosts.values():
         wait_for("the shop answers", lambda host=host: web.ask(host).said != "")
     shop.start(policy())
-    targets = [f"GET http://{host}/" for host in hosts.values()]
-    arrivals = Arrivals(targets, lambda _: RATE, SECONDS, cluster.node.inside).start()
+    arrivals = Arrivals([f"GET http://{host}/" for host in hosts.values()], lambda _: RATE, SECONDS).start()
     try:
         for host in hosts.values():
             for _ in range(POOL.workers):
