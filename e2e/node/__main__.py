@@ -49,7 +49,7 @@ def build() -> None:
     """Programs and images. Raises CannotRun, plane.binaries.CannotBuild."""
     if lacking := missing():
         raise CannotRun(lacking)
-    build_all((*PLANE, "kubernetes-node", "vegeta", "metrics-server"))
+    build_all((*PLANE, "kubernetes-node", "traefik", "vegeta", "metrics-server"))
     say(f"images: {plain()}, {operator()}, {', '.join(map(str, shop()))}")
 
 

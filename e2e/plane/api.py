@@ -19,6 +19,7 @@ _PLURALS = {
     "StatefulSet": ("apps/v1", "statefulsets"),
     "HorizontalPodAutoscaler": ("autoscaling/v2", "horizontalpodautoscalers"),
     "ScaledObject": ("keda.sh/v1alpha1", "scaledobjects"),
+    "Gateway": ("gateway.networking.k8s.io/v1", "gateways"),
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes"),
     "ResourceQuota": ("v1", "resourcequotas"),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices"),

@@ -69,11 +69,13 @@ BUILDS = {
         3,
         _KUBERNETES_FLAGS,
     ),
+    # A gateway that moves real packets. Only the node's tests need one.
+    "traefik": Build("traefik", {"traefik": "github.com/traefik/traefik/v3/cmd/traefik"}, 10),
     "prometheus": Build("prometheus", {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, 5),
     "vegeta": Build("vegeta", {"vegeta": "github.com/tsenart/vegeta/v12"}, 1),
     "metrics-server": Build("metrics-server", {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"}, 2),
 }
-_HTTP_ROUTES = "gateway.networking.k8s.io_httproutes.yaml"
+_GATEWAY = "gateway.networking.k8s.io_{}.yaml"
 PLANE = ("etcd", "kubernetes", "prometheus")
 """What most tests need of BUILDS."""
 
@@ -97,9 +99,10 @@ def program(name: str) -> Path:
     return built / name
 
 
-def http_routes() -> Path:
-    """The CRD of HTTPRoute, out of the pinned module of the Gateway API. Raises CannotBuild."""
-    return cached("gateway", _key("gateway"), lambda making: _copy_crd("gateway", making), 1) / _HTTP_ROUTES
+def gateway_crd(resource: str = "httproutes") -> Path:
+    """A CRD out of the pinned module of the Gateway API. Raises CannotBuild."""
+    folder = cached("gateway-crds", _key("gateway"), lambda making: _copy_crds("gateway", making), 1)
+    return folder / _GATEWAY.format(resource)
 
 
 def kubectl() -> Path:
@@ -117,7 +120,7 @@ def build_all(titles: Iterable[str] = PLANE) -> None:
     for title in titles:
         for name in BUILDS[title].programs:
             program(name)
-    say(f"HTTPRoute: {http_routes()}\nkubectl: {kubectl()}\nhelm: {helm()}")
+    say(f"HTTPRoute: {gateway_crd()}\nkubectl: {kubectl()}\nhelm: {helm()}")
 
 
 def _key(module: str) -> str:
@@ -139,14 +142,15 @@ def _go_version() -> str:
     return found
 
 
-def _copy_crd(module: str, out: Path) -> None:
-    """The one file that we need of a module: nothing of it is compiled."""
+def _copy_crds(module: str, out: Path) -> None:
+    """All that we need of a module: nothing of it is compiled."""
     command = ["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
     environment = os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": ""}
     done = subprocess.run(command, cwd=MODULES / module, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CannotBuild(f"downloading {module} failed; the module must be reachable:\n{done.stdout}{done.stderr}")
-    shutil.copy(Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "standard" / _HTTP_ROUTES, out)
+    for crd in (Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "standard").glob(_GATEWAY.format("*")):
+        shutil.copyfile(crd, out / crd.name)
 
 
 def _go_build(title: str, build: Build, out: Path) -> None:

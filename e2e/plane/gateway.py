@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from plane.api import Api, Object
-from plane.binaries import http_routes
+from plane.binaries import gateway_crd
 from plane.processes import wait_for
 from plane.tools import Tool
 
@@ -15,7 +15,7 @@ CRD = "httproutes.gateway.networking.k8s.io"
 @contextlib.contextmanager
 def served(api: Api, kubectl: Tool) -> Iterator[None]:
     """The kind HTTPRoute, served."""
-    kubectl("create", "--filename", str(http_routes()))
+    kubectl("create", "--filename", str(gateway_crd()))
     try:
         wait_for(
             "HTTPRoutes are served", lambda: api.find("HTTPRoute", "any", "default") is None and is_served(kubectl)
