@@ -1,5 +1,7 @@
 """`python -m bench [NAME…]`: runs benchmarks, writes bench/results/NAME.json and docs/performance.md, prints a table.
 
+One that needs a real node is left out where there can be none.
+
 With BENCH_QUICK=1 runs are short and nothing is written: to try a change, not to quote. Exit code 1 when a goal was
 missed, 2 when a benchmark could not be run.
 """
@@ -14,9 +16,10 @@ from rich.table import Table
 
 from bench import machine, page
 from bench.outcome import Outcome, say
+from node.real_node import CannotRun
 from plane.binaries import CannotBuild
 
-MODULES = {"engine": "engine", "import": "imports", "reaction": "reaction", "quiet": "quiet"}
+MODULES = {"engine": "engine", "import": "imports", "reaction": "reaction", "quiet": "quiet", "delay": "delay"}
 
 
 def main(names: list[str]) -> int:
@@ -35,6 +38,9 @@ def main(names: list[str]) -> int:
         except CannotBuild as error:
             say(f"{name}: {error}")
             return 2
+        except CannotRun as error:
+            say(f"{name} isn't measured: {error}")
+            continue
         if not quick:
             _write(name, outcomes[name], before)
     _show(outcomes)

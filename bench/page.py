@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench import delay_page
 from reliability.blocks import with_block
 
 RESULTS = Path(__file__).parent / "results"
@@ -11,9 +12,13 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def write() -> None:
-    """Replaces the part between the marks. Raises ValueError where a mark is missing."""
+    """Replaces the parts between marks, and the plot. Raises ValueError where a mark is missing."""
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
+    delay = found.pop("delay", None)
     PAGE.write_text(with_block(PAGE, "make bench", _lines(found)), encoding="utf-8")
+    if delay is not None:
+        PAGE.write_text(with_block(PAGE, "python -m bench delay", delay_page.lines(delay)), encoding="utf-8")
+        delay_page.PLOT.write_text(delay_page.plot(delay["details"]), encoding="utf-8")
 
 
 def _lines(found: dict[str, dict[str, Any]]) -> list[str]:

@@ -31,6 +31,18 @@ def scaler(plane: ControlPlane, namespace: str, deployment: str, replicas: int) 
     return lambda: _scale(api, namespace, deployment, replicas)
 
 
+def swapper(plane: ControlPlane, namespace: str, service: str, app: str) -> Act:
+    """A patch of a Service's selector, over a connection of its own that is open already."""
+    api = plane.as_user(ADMIN)
+    api.get("Service", service, namespace)
+    change = [{"op": "replace", "path": "/spec/selector", "value": {"app": app}}]
+    return lambda: _patch(api, namespace, service, change)
+
+
+def _patch(api: Api, namespace: str, service: str, change: list[dict[str, Any]]) -> None:
+    api.json_patch("Service", service, namespace, change)
+
+
 def _scale(api: Api, namespace: str, deployment: str, replicas: int) -> None:
     api.merge("Deployment", deployment, namespace, {"spec": {"replicas": replicas}}, "scale")
 
@@ -69,14 +81,15 @@ class Poller:
 
 
 class Alertmanager:
-    """A real Alertmanager that sends each alert at once to a webhook of ours, which acts by the alert's label.
+    """A real Alertmanager that sends alerts to a webhook of ours, which acts by the alert's label; at once by default.
 
-    `acts` is what to do by the value of the label `service`.
+    `acts` is what to do by the value of the label `service`; alerts of others are none of its business.
     """
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, group_wait: str = "0s") -> None:
         self._program = program
         self._folder = folder
+        self._group_wait = group_wait
         self.address = f"127.0.0.1:{free_port()}"
         self.acts: dict[str, Act] = {}
         self._process: Process | None = None
@@ -91,7 +104,7 @@ class Alertmanager:
             "route": {
                 "receiver": "hook",
                 "group_by": ["..."],
-                "group_wait": "0s",
+                "group_wait": self._group_wait,
                 "group_interval": "1s",
                 "repeat_interval": "1h",
             },
@@ -131,8 +144,9 @@ class Alertmanager:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 for alert in body["alerts"]:
-                    if alert["status"] == "firing":
-                        manager.acts[alert["labels"]["service"]]()
+                    act = manager.acts.get(alert["labels"]["service"])
+                    if alert["status"] == "firing" and act is not None:
+                        act()
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
