@@ -4,13 +4,49 @@ Made, routed to, left by a trial, and taken away because no level names it any m
 page that isn't there.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from cycle.test_faults import FAULTS, Counter, Crash, FaultAt
 from cycle.test_status_page import NAME, Shop, spec
 from cycle.world import SPEC
+from stepdown.ports import Conflict, Refused, Unknown
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Counter:
+    """Counts calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, _when: str, _what: str) -> None:
+        self.calls += 1
+
+
+class FaultAt:
+    """Raises at the nth call, once."""
+
+    def __init__(self, place: int, fault: Callable[[], BaseException]) -> None:
+        self.left = place
+        self.fault = fault
+
+    def __call__(self, _when: str, _what: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise self.fault()
+
+
+FAULTS: dict[str, Callable[[], BaseException]] = {
+    "crash": Crash,
+    "no answer": lambda: Unknown("timed out"),
+    "conflict": lambda: Conflict(422, "test failed"),
+    "refused": lambda: Refused(403, "forbidden"),
+}
 
 LIFE: list[dict[str, Any]] = [
     *[{}] * 3,
