@@ -11,12 +11,10 @@ from bench.outcome import say
 from node import web
 from node.cluster import Cluster, open_namespace
 from node.metrics_server import MetricsServer
-from node.operator_pods import OperatorPods
+from node.operator_pods import OperatorPods, installed
 from plane.audit import EVERYBODYS
 from plane.metrics_source import MetricsSource
 from plane.processes import wait_for
-from plane.release import NAMESPACE as OPERATORS
-from plane.release import Release
 from plane.shop import Shop
 from plane.tools import kubectl_for
 
@@ -63,24 +61,14 @@ def node_scene(prometheus: Mapping[str, Any]) -> Iterator[NodeScene]:
         metrics = MetricsServer(cluster.plane, folder / "metrics-server")
         stack.callback(metrics.stop)
         metrics.start()
-        _install(cluster, folder)
+        open_namespace(cluster.plane.api, NAMESPACE)
+        OperatorPods(installed(cluster, folder / "release", NAMESPACE)).wait_at_work()
         kubectl = kubectl_for(cluster.plane.kubeconfig(), folder / "home")
         shop = Shop(NAMESPACE, cluster.plane.api, kubectl, source)
         shop.apply(web.deployment(PRIMARY), web.deployment(FALLBACK))
         shop.wait_ready(PRIMARY, FALLBACK)
         say("  node, Prometheus, metrics-server, the chart and the shop are there")
         yield NodeScene(folder, cluster, shop)
-
-
-def _install(cluster: Cluster, folder: Path) -> None:
-    for name in (NAMESPACE, OPERATORS):
-        open_namespace(cluster.plane.api, name)
-    release = Release(cluster.plane, folder / "release", cluster.prometheus.url)
-    release.values = {"replicas": 2, "namespaces": [NAMESPACE], "metricsEndpoint": {"url": cluster.prometheus.url}}
-    release.install()
-    pods = OperatorPods(release)
-    pods.wait_ready(2)
-    pods.wait_leader()
 
 
 def _service(name: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import os
 import shutil
 import signal
 import sys
@@ -20,9 +19,8 @@ from demo.performance import WITH, WITHOUT, Stage, perform
 from demo.screen import summary
 from node.__main__ import build
 from node.cluster import Cluster
-from node.keeper import lock
 from node.real_node import CannotRun
-from node.traces import traces
+from node.traces import traces_without_node
 from plane.binaries import CannotBuild
 from plane.tools import Failed
 
@@ -72,8 +70,7 @@ def _on_plane(console: Console, folder: Path, *, keep: bool) -> int:
 def _on_node(console: Console, folder: Path, *, keep: bool) -> int:
     say = _sayer(console)
     build()
-    with lock(os.getpid()):
-        before = traces()
+    before = traces_without_node()
     say(node_stage.INTRODUCTION)
     with Cluster(folder / "cluster") as cluster, node_stage.staged(cluster, folder, say) as staged:
         say("")
@@ -85,7 +82,7 @@ def _on_node(console: Console, folder: Path, *, keep: bool) -> int:
         if keep:
             _keep(say, staged)
         say("\nstopping everything")
-    left = before.changes(traces())
+    left = before.changes(traces_without_node())
     say(f"left behind: {', '.join(left) or 'nothing'}")
     return 1 if left else code
 

@@ -16,14 +16,13 @@ from demo.performance import WITH, WITHOUT
 from demo.watching import Watching
 from node import pool, web
 from node.cluster import Cluster, open_namespace
-from node.operator_pods import OperatorPods
+from node.operator_pods import OperatorPods, installed
 from node.pool import Pool
 from plane.api import Object
 from plane.control_plane import ADMIN
 from plane.ladders import route
 from plane.metrics_source import MetricsSource
 from plane.processes import wait_for
-from plane.release import NAMESPACE, Release
 from plane.shop import POLICY, Shop
 from plane.tools import Tool, kubectl_for
 
@@ -88,11 +87,9 @@ def staged(cluster: Cluster, folder: Path, say: Say) -> Iterator[NodeStage]:
     with contextlib.ExitStack() as stack:
         source = MetricsSource()
         stack.callback(source.stop)
-        for namespace in (NAMESPACE, WITH, WITHOUT):
+        for namespace in (WITH, WITHOUT):
             open_namespace(api, namespace)
-        release = Release(cluster.plane, folder / "release", cluster.prometheus.url)
-        release.values = {"replicas": 2, "namespaces": [WITH], "metricsEndpoint": {"url": cluster.prometheus.url}}
-        release.install()
+        release = installed(cluster, folder / "release", WITH)
         cluster.prometheus.find_pods(cluster.plane.kubeconfig())
         shops = [Shop(namespace, api, kubectl, source) for namespace in (WITH, WITHOUT)]
         for shop in shops:
@@ -102,9 +99,7 @@ def staged(cluster: Cluster, folder: Path, say: Say) -> Iterator[NodeStage]:
             shop.wait_ready(*POOLS)
         crowds = [Crowd(_address(shop), PAGES) for shop in shops]
         say("two shops alike, their pods ready")
-        pods = OperatorPods(release)
-        pods.wait_ready(2)
-        pods.wait_leader()
+        OperatorPods(release).wait_at_work()
         say("helm install stepdown: two pods, one of them leads")
         wait_for("Prometheus has samples", lambda: len(cluster.prometheus.query(_load(WITH))) == 1, 60)
         shops[0].start(policy(WITH))

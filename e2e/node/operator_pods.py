@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from node.addresses import NODE
+from node.cluster import Cluster, open_namespace
 from plane.api import Api, Object
 from plane.processes import wait_for
-from plane.release import Release
+from plane.release import NAMESPACE, Release
 
 PORT = 8080
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -22,6 +24,14 @@ class Usage:
 
     memory: float
     cpu: float
+
+
+def installed(cluster: Cluster, folder: Path, namespace: str) -> Release:
+    """`helm install` with two replicas that may act in a namespace, and otherwise the chart's own values."""
+    open_namespace(cluster.plane.api, NAMESPACE)
+    release = Release(cluster.plane, folder, cluster.prometheus.url)
+    release.values = {"replicas": 2, "namespaces": [namespace], "metricsEndpoint": {"url": cluster.prometheus.url}}
+    return release.install()
 
 
 class OperatorPods:
@@ -49,6 +59,12 @@ class OperatorPods:
 
         wait_for(f"{count} ready pods of the operator", are_ready, timeout)
         return self.all()
+
+    def wait_at_work(self) -> Self:
+        """Waits until two are ready, and one of them leads. Raises TimeoutError."""
+        self.wait_ready(2)
+        self.wait_leader()
+        return self
 
     def leader(self) -> str:
         """The pod that holds the Lease; empty where nobody does, or a pod that is gone."""

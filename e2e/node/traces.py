@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from node.keeper import lock
+
 _SETTINGS = ("vm", "kernel", "net")
 _RESTLESS = ("kernel/random", "kernel/pty/nr", "kernel/ns_last_pid", "net/netfilter/nf_conntrack_count")
 """Settings that are counters."""
@@ -48,6 +50,12 @@ def traces() -> Traces:
         settings=frozenset(_settings()),
         processes=frozenset(_processes()),
     )
+
+
+def traces_without_node() -> Traces:
+    """This machine while no node is on it, also none of somebody else."""
+    with lock(os.getpid()):
+        return traces()
 
 
 def _printed(*command: str) -> frozenset[str]:

@@ -9,21 +9,19 @@ Where the machine can't have a node, the tests are skipped with the reason; in C
 After each module the machine must look as before.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from node.cluster import Cluster, open_namespace
-from node.keeper import lock
-from node.operator_pods import OperatorPods
+from node.operator_pods import OperatorPods, installed
 from node.requirements import in_ci, missing
-from node.traces import Traces, traces
+from node.traces import traces_without_node
 from plane.api import Api
 from plane.audit import EVERYBODYS
 from plane.metrics_source import MetricsSource
-from plane.release import NAMESPACE, Release
+from plane.release import Release
 from plane.shop import Shop
 from plane.tools import Tool, kubectl_for
 
@@ -50,12 +48,6 @@ def cluster(machine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield cluster
     _logs.clear()
     assert before.changes(traces_without_node()) == []
-
-
-def traces_without_node() -> Traces:
-    """This machine while no node is on it, also none of somebody else."""
-    with lock(os.getpid()):
-        return traces()
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +77,15 @@ def shop(cluster: Cluster, api: Api, kubectl: Tool) -> Iterator[Shop]:
 
 
 @pytest.fixture(scope="module")
-def release(cluster: Cluster, api: Api, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Release:
+def release(cluster: Cluster, shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """`helm install` with two replicas, and otherwise the chart's own values."""
-    open_namespace(api, NAMESPACE)
-    release = Release(cluster.plane, tmp_path_factory.mktemp("release"), cluster.prometheus.url)
-    release.values = {"replicas": 2, "namespaces": [SHOP], "metricsEndpoint": {"url": cluster.prometheus.url}}
-    return release.install()
+    return installed(cluster, tmp_path_factory.mktemp("release"), SHOP)
 
 
 @pytest.fixture(scope="module")
 def pods(release: Release) -> OperatorPods:
     """The operator's pods, ready, one of them leading."""
-    pods = OperatorPods(release)
-    pods.wait_ready(2)
-    pods.wait_leader()
-    return pods
+    return OperatorPods(release).wait_at_work()
 
 
 @pytest.hookimpl(wrapper=True)

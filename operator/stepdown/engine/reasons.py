@@ -19,9 +19,7 @@ class Reason(StrEnum):
     DWELLING = "Dwelling"  # the least time at a level is not over
     BUDGET_SPENT = "BudgetSpent"  # too many transitions in the hour: up waits
     MISSING_DATA = "MissingData"  # a signal is missing: the level is held
-    FALLBACK_NOT_READY = (
-        "FallbackNotReady"  # no ready fallback at the level called for, or none any more at the present one
-    )
+    FALLBACK_NOT_READY = "FallbackNotReady"  # no ready fallback where called for, or none any more where we are
     HELD_BY_BREACH = "HeldByBreach"  # the level's own breach has not cleared
     MASS_DEGRADATION = "MassDegradation"  # too many policies would leave full service at once
     UNINSTALLED = "Uninstalled"  # the operator is taken away, so everything is put back
