@@ -23,7 +23,7 @@ ANY = "any"
 STREAK = 5
 """Calls in a row that a fault without an effect strikes: as often as the operator tries one, so that its tick fails."""
 
-TRIES = 3
+TRIES = 5
 """How often a point is played until its call comes: how many ticks an episode has depends on the scrapes."""
 
 EVENTS_SECONDS = 60.0
