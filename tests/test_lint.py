@@ -116,6 +116,29 @@ def test_a_finding_has_line_problem_and_cure(found, old: str, new: str, finding:
     assert finding in found(POLICY.replace(old, new, 1))
 
 
+ROUTED = """\
+        - route: {to: {deployment: shop-static}}
+      recover: {trial: {after: 5m}}
+"""
+
+
+@pytest.mark.parametrize("scale", ["{to: 0}", "{deployment: shop, to: 0}", "{to: 0, as: Ceiling}"])
+def test_a_target_scaled_to_0_in_the_level_that_moves_its_traffic_is_noted(found, scale: str) -> None:
+    assert found(POLICY.replace("{by: 100%}", scale) + ROUTED) == [
+        "policy.yaml:15: spec.levels[1].actions[0].scale: scaled-out moves traffic away and scales the target to 0, so"
+        " that a step up brings traffic back before a pod is ready. Scale it to 0 in a deeper level"
+    ]
+
+
+@pytest.mark.parametrize("scale", ["{to: 1}", "{deployment: extras, to: 0}", "{to: 0, as: Floor}"])
+def test_another_scale_in_a_level_that_moves_traffic_is_not(found, scale: str) -> None:
+    assert found(POLICY.replace("{by: 100%}", scale) + ROUTED) == []
+
+
+def test_a_target_scaled_to_0_where_traffic_stays_is_not(found) -> None:
+    assert found(POLICY.replace("{by: 100%}", "{to: 0}")) == []
+
+
 def test_a_boolean_key_is_told_with_the_fields_there_are(found) -> None:
     text = POLICY.replace("- scale: {by: 100%}", "- flags: {on: [reviews], in: {configMap: {name: shop}}}")
 

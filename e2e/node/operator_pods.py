@@ -118,14 +118,15 @@ def started(pod: str) -> float | None:
 
 
 def _processes(pod: str) -> Iterator[int]:
-    """The processes of a pod's container, the operator's or the shop's, oldest first.
+    """The processes of a pod's container, oldest first: each has the pod's name in its environment.
 
-    Each has the pod's name in its environment. What holds the pod open has that, too, but not what our images set.
+    What holds the pod open has that, too, and is a `sleep` (node.images).
     """
     for number in sorted(int(folder.name) for folder in Path("/proc").glob("[0-9]*")):
         try:
             environment = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+            program = Path(f"/proc/{number}/comm").read_text().strip()
         except OSError:
             continue
-        if f"HOSTNAME={pod}".encode() in environment and b"PYTHONUNBUFFERED=1" in environment:
+        if f"HOSTNAME={pod}".encode() in environment and program != "sleep":
             yield number

@@ -4,6 +4,9 @@ import http.client
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +117,17 @@ class TeaShop:
         """What psql prints of a statement."""
         where = ("exec", "--namespace", NAMESPACE, f"deployment/{database}", "--")
         return self.kubectl(*where, "psql", "--no-align", "--tuples-only", "--command", statement)
+
+    @contextmanager
+    def locked(self, table: str, mode: str, seconds: float = 3.0) -> Iterator[None]:
+        """A table that somebody has locked for a while. Ends when it is free again."""
+        with ThreadPoolExecutor(1) as other:
+            lock = f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT pg_sleep({seconds:g}); COMMIT"
+            held = other.submit(self.sql, lock)
+            mine = f"relation = '{table}'::regclass AND mode = '{mode.title().replace(' ', '')}Lock' AND granted"
+            wait_for(f"{table} is locked", lambda: bool(self.rows(f"SELECT 1 FROM pg_locks WHERE {mine}")))
+            yield
+            held.result()
 
     def done_outside(self, company: str) -> dict[str, str]:
         """What a company outside did, by key."""

@@ -6,9 +6,8 @@ The tests go on where the one before ended.
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -47,17 +46,6 @@ def _message() -> str:
     return json.dumps({"order": str(uuid.uuid4()), "text": "Thank you."})
 
 
-@contextmanager
-def locked(shop: TeaShop, table: str, mode: str) -> Iterator[None]:
-    """A table that somebody has locked for three seconds. Ends when it is free again."""
-    with ThreadPoolExecutor(1) as other:
-        held = other.submit(shop.sql, f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT pg_sleep(3); COMMIT")
-        mine = f"relation = '{table}'::regclass AND mode = '{mode.title().replace(' ', '')}Lock' AND granted"
-        wait_for(f"{table} is locked", lambda: bool(shop.rows(f"SELECT 1 FROM pg_locks WHERE {mine}")))
-        yield
-        held.result()
-
-
 def test_the_page_has_products_and_recommendations(shop: TeaShop, figure: Any) -> None:
     replies = [shop.get("/") for _ in range(20)]
 
@@ -93,7 +81,7 @@ def test_without_its_flag_the_recommendations_are_left_out(shop: TeaShop) -> Non
 def test_a_full_pool_refuses_at_once_and_metrics_count_every_answer(shop: TeaShop) -> None:
     address, before = shop.address("notifications"), shop.counted("notifications")
 
-    with locked(shop, "messages", "EXCLUSIVE"):
+    with shop.locked("messages", "EXCLUSIVE"):
         replies = at_once(40, lambda: ask(address, "POST", "/messages", _message()))
 
     assert served(replies) == {(200, "notifications"): 12, (503, "notifications"): 28}
@@ -104,7 +92,7 @@ def test_while_orders_are_locked_the_read_only_shop_serves_from_the_replica_and_
     shop.lead("shop-read-only")
     wait_for("the read-only shop serves", lambda: shop.get("/").served_by == "read-only")
 
-    with locked(shop, "orders", "EXCLUSIVE"):
+    with shop.locked("orders", "EXCLUSIVE"):
         pages, orders = [shop.get("/") for _ in range(10)], [shop.buy() for _ in range(10)]
 
     assert served(pages) == {(200, "read-only"): 10}

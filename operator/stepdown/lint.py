@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepdown.api.actions import ScaleAs
 from stepdown.api.policy import GROUP, VERSION
 from stepdown.api.sentences import nearest
 from stepdown.api.validation import InvalidSpec, parse_endpoint, parse_policy
@@ -53,6 +54,9 @@ def _lint_file(file: str) -> list[Finding]:
                 place = f"{prefix}.{path}".strip(".")
                 if place not in flawed:
                     findings.append(Finding(file, document.line_of(place), message))
+            for path, message in _cautions(value):
+                place = f"{prefix}.{path}".strip(".")
+                findings.append(Finding(file, document.line_of(place), message, note=True))
     if others:
         kinds = ", ".join(dict.fromkeys(_kind(document.value) for document in others))
         findings.append(Finding(file, others[0].line, f"not checked, of other kinds: {kinds}", note=True))
@@ -103,6 +107,30 @@ def _judge(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
     except InvalidSpec as error:
         yield from ((problem.path, str(problem)) for problem in error.problems)
     yield from _queries(value.get("spec"))
+
+
+def _cautions(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is allowed in a valid policy, and seldom meant: path and message."""
+    try:
+        spec = parse_policy(value)
+    except InvalidSpec:
+        return
+    for place, level in enumerate(spec.levels):
+        moves = any(action.route is not None or action.status_page is not None for action in level.actions)
+        for number, action in enumerate(level.actions):
+            scale = action.scale
+            if not moves or scale is None or scale.to != 0 or scale.as_ is ScaleAs.FLOOR:
+                continue
+            named = scale.deployment or scale.stateful_set
+            if named in (None, spec.target.deployment or spec.target.stateful_set):
+                path = f"spec.levels[{place}].actions[{number}].scale"
+                yield (
+                    path,
+                    (
+                        f"{path}: {level.name} moves traffic away and scales the target to 0, so that a step up brings"
+                        " traffic back before a pod is ready. Scale it to 0 in a deeper level"
+                    ),
+                )
 
 
 def _queries(spec: Any) -> Iterator[tuple[str, str]]:

@@ -67,14 +67,31 @@ def test_the_flags_are_a_flagd_document_with_the_variants_that_the_code_knows() 
     }
 
 
-def test_the_policy_lints_clean_and_names_what_is_there() -> None:
-    assert [str(finding) for finding in lint([str(SHOP / "policy.yaml")]) if not finding.note] == []
-    (found,) = [obj for obj in OBJECTS if obj["kind"] == "DegradationPolicy"]
+@pytest.mark.parametrize("file", ["policy", "redundancy", "business", "stress"])
+def test_the_policies_lint_clean(file: str) -> None:
+    assert [str(finding) for finding in lint([str(SHOP / f"{file}.yaml")]) if not finding.note] == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "levels", "deployments"),
+    [
+        ("shop", ["full", "core", "read-only", "static"], {"shop", "recommendations", "shop-read-only", "shop-static"}),
+        ("redundancy", ["full", "standby", "edge", "static"], {"shop", "shop-standby", "edge", "shop-static"}),
+        ("notifications", ["email", "sms", "in-app", "queue"], {"email", "sms", "shop"}),
+        ("payments", ["primary", "secondary", "queue"], {"payments-primary", "payments-secondary"}),
+        ("stress", ["full", "read-only"], {"shop-read-only"}),
+    ],
+)
+def test_a_policy_has_its_levels_and_names_deployments_that_are_there(
+    policy: str, levels: list[str], deployments: set[str]
+) -> None:
+    (found,) = [o for o in OBJECTS if (o["kind"], o["metadata"]["name"]) == ("DegradationPolicy", policy)]
     spec = parse_policy(found)
 
-    assert [level.name for level in spec.levels] == ["full", "core", "read-only", "static"]
+    assert [level.name for level in spec.levels] == levels
     actions = [action for level in spec.levels for action in level.actions]
     named = {action.route.to.deployment for action in actions if action.route}
     named |= {action.scale.deployment or spec.target.deployment for action in actions if action.scale}
-    assert named == {"shop", "recommendations", "shop-read-only", "shop-static"}
+    named |= {signal.pods.deployment for signal in spec.signals if signal.pods}
+    assert named == deployments
     assert named <= set(DEPLOYMENTS)

@@ -5,6 +5,7 @@ provider does a thing once for a key, and the key is the order's id: so asking o
 two never happens, because the second is only chosen when the first was surely not asked.
 """
 
+import logging
 from collections.abc import Mapping
 
 from shop.answers import Refused
@@ -69,8 +70,14 @@ class Payments:
                 self._database.rows(_NOT_ASKED, "queued", order["id"], order["at"])
 
     def _ask(self, order: Row) -> Outcome:
-        """Asks the provider that is written down, and writes down an end."""
+        """Asks the provider that is written down, and writes down an end.
+
+        Where the database fails after the answer, the answer is true all the same: the order is settled later.
+        """
         outcome = ask_outside(self._providers[order["provider"]], order["id"], str(order["cents"]))
         if outcome in (Outcome.DONE, Outcome.REFUSED):
-            self._database.rows(_ENDED, "paid" if outcome is Outcome.DONE else "refused", order["id"])
+            try:
+                self._database.rows(_ENDED, "paid" if outcome is Outcome.DONE else "refused", order["id"])
+            except Refused as refusal:
+                logging.warning("order %s is settled later: %s", order["id"], refusal)
         return outcome

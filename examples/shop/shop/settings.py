@@ -10,6 +10,8 @@ class Settings:
 
     service: str = os.environ.get("SERVICE", "")
     """The name in metrics: the Deployment's."""
+    served_by: str = os.environ.get("SERVED_BY", "full")
+    """What the storefront's pages say who served them."""
     database: str = os.environ.get("DATABASE_HOST", "")
     """Host of the PostgreSQL server to read from, and to write to unless it is the replica."""
     password: str = os.environ.get("SHOP_PASSWORD", "")

@@ -22,12 +22,12 @@ def routes(settings: Settings) -> Routes:
         products = ask(settings.catalogue, "/catalogue")
         if not flags.recommendations:
             return _marked(page(shop_page(products, None)), "core")
-        return _marked(page(shop_page(products, ask(settings.recommendations, "/recommendations"))), "full")
+        return _marked(page(shop_page(products, ask(settings.recommendations, "/recommendations"))), settings.served_by)
 
     def passed_on(base: str, seconds: float) -> Callable[[Request], Answer]:
         def pass_on(request: Request) -> Answer:
             answer = call(base, request.method, request.path, request.body, seconds)
-            return _marked(answer, "full" if flags.recommendations else "core")
+            return _marked(answer, settings.served_by if flags.recommendations else "core")
 
         return pass_on
 

@@ -1,0 +1,48 @@
+"""Deployments of examples/shop that can't run for a while."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from node.operator_pods import is_ready, kill
+from node.tea_shop import NAMESPACE, TeaShop
+from plane.processes import wait_for
+
+_LOOK_SECONDS = 0.1
+_BACK_SECONDS = 90.0
+"""Longest time until a pod is back: the kubelet waits longer before each time that it tries again."""
+
+
+@contextlib.contextmanager
+def crashing(shop: TeaShop, deployment: str, *, anew: bool = False) -> Iterator[None]:
+    """Kills a Deployment's pods, and again as soon as they run; begins when none is ready, ends when all are.
+
+    They come back with the files that they had. `anew` makes other pods in the end, which don't wait for the kubelet.
+    """
+    end = threading.Event()
+
+    def go_on_killing() -> None:
+        while not end.wait(_LOOK_SECONDS):
+            for pod in shop.pods(deployment):
+                with contextlib.suppress(StopIteration, ProcessLookupError):  # it is dead
+                    kill(pod["metadata"]["name"])
+
+    killer = threading.Thread(target=go_on_killing, daemon=True)
+    killer.start()
+    try:
+        wait_for(f"no pod of {deployment} is ready", lambda: not any(map(is_ready, shop.pods(deployment))), 30)
+        yield
+    finally:
+        end.set()
+        killer.join()
+    if anew:
+        for pod in shop.pods(deployment):
+            shop.api.delete("Pod", pod["metadata"]["name"], NAMESPACE)
+    wait_for(f"{deployment} is back", lambda: _is_back(shop, deployment), _BACK_SECONDS)
+
+
+def _is_back(shop: TeaShop, deployment: str) -> bool:
+    pods = shop.pods(deployment)
+    return len(pods) == shop.api.get("Deployment", deployment, NAMESPACE)["spec"]["replicas"] and all(
+        map(is_ready, pods)
+    )
