@@ -147,7 +147,7 @@ class Line:
         try:
             result = await do()
         finally:
-            process.world.look(ours=is_write)
+            process.world.look(process if is_write else None)
         match after:
             case Kind.CRASH_AFTER:
                 raise Crash

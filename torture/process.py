@@ -58,7 +58,11 @@ class Clock:
 
 
 class Process:
-    """Stands by or leads; `epoch` is the number of its leadership. `is_blind`: a read of its tick was refused."""
+    """Stands by or leads; `epoch` is the number of its leadership.
+
+    `is_blind`: a read of its tick was refused; `is_deaf`: what a watch has lost wasn't listed since. `measured` is what
+    its tick decides on, which a call in flight doesn't learn of any more.
+    """
 
     def __init__(self, world: "World", name: str) -> None:
         self.world = world
@@ -89,6 +93,8 @@ class Process:
         self.watched: dict[str, Watched] = {}
         self.heard = 0
         self.is_blind = False
+        self.is_deaf = False
+        self.measured = self.world.values
 
     def fork(self, world: "World") -> Self:
         """The same process in another world."""
@@ -133,6 +139,7 @@ class Process:
 
     def list(self) -> None:
         """Sees everything that there is, and forgets what is gone."""
+        self.is_deaf = False
         found = dict(self.world.server.policies)
         self.watched = {key: watched for key, watched in self.watched.items() if watched.policy.name in found}
         for raw in found.values():
@@ -144,6 +151,7 @@ class Process:
         self.heard = len(self.world.server.news)
         match self.world.hearing:
             case Kind.UNHEARD:
+                self.is_deaf |= bool(news)
                 news = []
             case Kind.TWICE:
                 news = [*news, *news]
@@ -173,6 +181,7 @@ class Process:
     async def _tick(self, cycle: Cycle, watched: Watched) -> None:
         """One tick, as the evaluator makes it."""
         policy = watched.policy
+        self.measured = self.world.values
         seen = {} if policy.deleting else self.world.observations()
         try:
             after = await cycle.tick(policy, watched.prepared, seen, watched.memory, self.world.now, watched.problems)

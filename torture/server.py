@@ -37,7 +37,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A new version of a policy. `ours`: written by the operator; `values`: what was measured then."""
+    """A new version of a policy. `ours`: written by the operator; `values`: what it was decided on."""
 
     now: float
     ours: bool

@@ -37,6 +37,18 @@ def test_what_went_wrong_once_does_not_again(line: str):
     assert [str(violation) for violation in replay(parse(line)).violations] == []
 
 
+FALSELY_ACCUSED = [
+    "0:signals=good 3:kill=a 3:signals=both 6:edit-policy 12:pause 13:signals=Empty 14:settle",
+    "34:backup=1 36:backup=1 36:unheard",
+]
+"""A store in flight decided on what was measured before; and who hasn't heard of a backup yet isn't at rest."""
+
+
+@pytest.mark.parametrize("line", FALSELY_ACCUSED)
+def test_a_schedule_is_judged_by_what_its_processes_could_know(line: str):
+    assert [str(violation) for violation in replay(parse(line)).violations] == []
+
+
 @pytest.mark.parametrize("line", ["none", "12:crash", "10:backup=3 27:pause 40:edit=Service/shop"])
 def test_a_line_names_a_schedule(line: str):
     assert line_of(parse(line)) == line

@@ -112,9 +112,9 @@ class World:
             for name, value in self.values.items()
         }
 
-    def look(self, *, ours: bool) -> None:
-        """Takes down what the last call has changed."""
-        self.server.look(self.now, self.values, ours=ours)
+    def look(self, by: Process | None = None) -> None:
+        """Takes down what the last call has changed: a process's write, or something of others."""
+        self.server.look(self.now, self.values if by is None else by.measured, ours=by is not None)
 
     def meet(self, verb: str, touched: Sequence[str]) -> Sequence[Fault]:
         """Passes a place: others act, and what strikes the call itself is given."""
@@ -191,7 +191,7 @@ class World:
                 self._settle()
             case _:
                 raise AssertionError(fault)
-        self.look(ours=False)
+        self.look()
 
     def _suspend(self, *, suspended: bool) -> None:
         self.server.edit_policy(lambda obj: obj["spec"].update(suspend=suspended))
@@ -257,7 +257,7 @@ class World:
     @property
     def at_rest(self) -> bool:
         """Whether nothing is left to do: full service and nothing held, or no policy any more."""
-        if self.stopped is not None or any(process.is_blind for process in self.processes):
+        if self.stopped is not None or any(process.is_blind or process.is_deaf for process in self.processes):
             return False
         policy = self.policy
         if policy is None:

@@ -118,15 +118,15 @@ def started(pod: str) -> float | None:
 
 
 def _processes(pod: str) -> Iterator[int]:
-    """The processes of a pod's container, oldest first: each has the pod's name in its environment.
+    """The processes of a pod's container, oldest first: the pod's name is the host's name that they see.
 
-    What holds the pod open has that, too, and is a `sleep` (node.images).
+    What holds the pod open sees it, too, and is a `sleep` (node.images).
     """
     for number in sorted(int(folder.name) for folder in Path("/proc").glob("[0-9]*")):
         try:
-            environment = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+            host = Path(f"/proc/{number}/root/etc/hostname").read_text().strip()
             program = Path(f"/proc/{number}/comm").read_text().strip()
         except OSError:
             continue
-        if f"HOSTNAME={pod}".encode() in environment and program != "sleep":
+        if host == pod and program != "sleep":
             yield number
