@@ -19,6 +19,7 @@ def crashing(shop: TeaShop, deployment: str, *, anew: bool = False) -> Iterator[
 
     They come back with the files that they had. `anew` makes other pods in the end, which don't wait for the kubelet.
     """
+    replicas = len(shop.pods(deployment))
     end = threading.Event()
 
     def go_on_killing() -> None:
@@ -38,11 +39,4 @@ def crashing(shop: TeaShop, deployment: str, *, anew: bool = False) -> Iterator[
     if anew:
         for pod in shop.pods(deployment):
             shop.api.delete("Pod", pod["metadata"]["name"], NAMESPACE)
-    wait_for(f"{deployment} is back", lambda: _is_back(shop, deployment), _BACK_SECONDS)
-
-
-def _is_back(shop: TeaShop, deployment: str) -> bool:
-    pods = shop.pods(deployment)
-    return len(pods) == shop.api.get("Deployment", deployment, NAMESPACE)["spec"]["replicas"] and all(
-        map(is_ready, pods)
-    )
+    wait_for(f"{deployment} is back", lambda: shop.has_ready(deployment, replicas), _BACK_SECONDS)

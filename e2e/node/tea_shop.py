@@ -93,7 +93,15 @@ class TeaShop:
     def scale(self, deployment: str, replicas: int) -> None:
         """Scales a Deployment, and waits until it has so many pods, ready."""
         self.kubectl("scale", "deployment", deployment, f"--replicas={replicas}", "--namespace", NAMESPACE)
-        wait_for(f"{deployment} has {replicas}", lambda: self._has(deployment, replicas), 60)
+        wait_for(f"{deployment} has {replicas}", lambda: self.has_ready(deployment, replicas), 60)
+
+    def has_ready(self, deployment: str, replicas: int) -> bool:
+        """Whether a Deployment has so many pods, all ready.
+
+        Pods that are being deleted count, too: where a Service has no others they still serve.
+        """
+        pods = self.api.list("Pod", NAMESPACE, labelSelector=f"app={deployment}")
+        return len(pods) == replicas and all(is_ready(pod) for pod in pods)
 
     def choose(self, **variants: str) -> None:
         """Sets flags, and touches the pods that mount them, so that they see it at once."""
@@ -141,11 +149,6 @@ class TeaShop:
             samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
             found.update({s.labels["code"]: int(s.value) for s in samples if s.name == "shop_requests_total"})
         return found
-
-    def _has(self, deployment: str, replicas: int) -> bool:
-        """Pods that are being deleted count, too: where a Service has no others they still serve."""
-        pods = self.api.list("Pod", NAMESPACE, labelSelector=f"app={deployment}")
-        return len(pods) == replicas and all(is_ready(pod) for pod in pods)
 
 
 def ask(host: str, method: str, path: str, body: str = "", timeout: float = 10.0) -> Reply:
