@@ -68,7 +68,7 @@ zoo: init ## Plant each bug of docs/bug-zoo.md, and fail where its tests stay gr
 
 torture: init ## Go on at random for MINUTES=10 (schedules of faults, state machines), then a thousand trials of two replicas
 	@$(BIN)/python -m torture soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
-	@TRIALS=$(or $(TRIALS),1000) SEED=$(SEED) $(BIN)/python -m pytest e2e/tests/test_replicas_trials.py -q -s
+	@TRIALS=$(or $(TRIALS),1000) SEED=$(SEED) $(BIN)/python -m pytest e2e/tests/test_replicas_trials.py -q -s -o faulthandler_timeout=7200 # longer than a test may take elsewhere
 
 test: init ## Everything: checks, unit tests, every schedule of faults, end-to-end tests; then the figures
 	@PYTHONPATH=e2e $(BIN)/python -m reliability begin

@@ -100,7 +100,7 @@ def test_redundancy_each_of_four_answers_as_the_one_before_it_dies_and_leaves_as
             deaths.append((since, time.time() + MOVING_SECONDS))
         crowd.wait_served_by(server)
 
-    with Crowd(tea_shop, rate=10) as crowd:
+    with Crowd(tea_shop, rate=5) as crowd:
         crowd.wait_served_by("full")
         began = time.time()
         with crashing(tea_shop, "shop", anew=True):
