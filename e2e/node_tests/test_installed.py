@@ -188,6 +188,6 @@ def _address(pod: dict[str, Any]) -> str:
 
 
 def _specs(shop: Shop) -> dict[str, Any]:
-    """Everything that policies may change, byte for byte but for the leadership's number in our mark (docs/concepts.md)."""
+    """What policies may change, byte for byte but for the leadership's number in our mark (docs/concepts.md)."""
     found = {place: json.dumps(obj, sort_keys=True) for place, obj in shop.snapshot().items()}
     return {place: re.sub(r'(epoch[\\":]+)[0-9]+', r"\1", text) for place, text in found.items()}
