@@ -28,6 +28,7 @@ FOUND_ONCE = [
     "9:500 12:stale=Deployment/shop",
     "13:pause 20:500",
     "27:500 28:stale=Deployment/shop",
+    "16:delete-policy 21:stop 25:pause 26:lease-gone 44:pause",
 ]
 """Schedules that lost an original, left a mark, or reported what was not so."""
 

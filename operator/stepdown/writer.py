@@ -139,7 +139,8 @@ class Writer:
             result = await self.cluster.patch(done.policy.namespace, target, at_version(patch, obj), subresource)
         except Conflict:
             found = objects[place] = await self._look(done.policy.namespace, target)
-            if again < BUSY_RETRIES and found is not None and _is_untouched(write, obj, found):
+            untouched = again < BUSY_RETRIES and found is not None and _is_untouched(write, obj, found)
+            if untouched and await self._still_leads(done.policy, done.status.epoch):
                 await self._write(done, write, objects, settlement, again + 1)
             return
         except Unknown:
@@ -158,6 +159,18 @@ class Writer:
         found = (await self.cluster.read(namespace, [ref])).get(ref)
         return found if isinstance(found, dict) else None
 
+    async def _still_leads(self, policy: Policy, epoch: int) -> bool:
+        """Whether the policy as stored is this leadership's: asked before a write is tried again.
+
+        What has changed the target may be the next leader, who may have put everything back by now: then the target
+        looks as if nobody had touched it, and the policy says that somebody has.
+        """
+        try:
+            found = await self.journal.load(policy)
+        except (Refused, Unknown):
+            return False
+        return found is not None and (found.raw.get("status") or {}).get("epoch") == epoch
+
     async def claim(
         self, policy: Policy, status: PolicyStatus, objects: Objects, epoch: int
     ) -> tuple[Policy, PolicyStatus]:
@@ -172,10 +185,10 @@ class Writer:
         for target in dict.fromkeys(target_of(entry) for entry in entries):
             held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
             if not KINDS[target.kind].scale:
-                await self._mark(policy, target, held, objects)
+                await self._mark(policy, target, held, objects, epoch)
         return policy, status
 
-    async def _mark(self, policy: Policy, target: Target, held: list[Entry], objects: Objects) -> None:
+    async def _mark(self, policy: Policy, target: Target, held: list[Entry], objects: Objects, epoch: int) -> None:
         """Writes the mark of some entries; as long as that fails a late write of the leader before us may arrive."""
         place = (target.kind, target.name)
         for _ in range(1 + BUSY_RETRIES):
@@ -187,6 +200,8 @@ class Writer:
                 objects[place] = await self.cluster.patch(policy.namespace, target, at_version(patch, obj))
             except (Refused, Unknown):
                 objects[place] = await self._look(policy.namespace, target)
+                if not await self._still_leads(policy, epoch):
+                    return
             else:
                 return
 
