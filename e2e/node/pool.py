@@ -44,6 +44,7 @@ def deployment(name: str, pool: Pool, replicas: int = 1) -> Object:
         "timeoutSeconds": 1,
         "failureThreshold": 3,
     }
+    container["lifecycle"] = {"preStop": {"sleep": {"seconds": 2}}}  # until no Service leads here any more
     return made
 
 
