@@ -115,22 +115,18 @@ def _cautions(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
         spec = parse_policy(value)
     except InvalidSpec:
         return
+    target = (spec.target.deployment, spec.target.stateful_set)
     for place, level in enumerate(spec.levels):
         moves = any(action.route is not None or action.status_page is not None for action in level.actions)
         for number, action in enumerate(level.actions):
             scale = action.scale
             if not moves or scale is None or scale.to != 0 or scale.as_ is ScaleAs.FLOOR:
                 continue
-            named = scale.deployment or scale.stateful_set
-            if named in (None, spec.target.deployment or spec.target.stateful_set):
+            if (scale.deployment, scale.stateful_set) in ((None, None), target):
                 path = f"spec.levels[{place}].actions[{number}].scale"
-                yield (
-                    path,
-                    (
-                        f"{path}: {level.name} moves traffic away and scales the target to 0, so that a step up brings"
-                        " traffic back before a pod is ready. Scale it to 0 in a deeper level"
-                    ),
-                )
+                cure = "Scale it to 0 in a deeper level"
+                why = "so that a step up brings traffic back before a pod is ready"
+                yield path, f"{path}: {level.name} moves traffic away and scales the target to 0, {why}. {cure}"
 
 
 def _queries(spec: Any) -> Iterator[tuple[str, str]]:
