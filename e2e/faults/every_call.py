@@ -2,6 +2,7 @@
 
 import functools
 import operator
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +24,15 @@ ANY = "any"
 STREAK = 5
 """Calls in a row that a fault without an effect strikes: as often as the operator tries one, so that its tick fails."""
 
-TRIES = 5
-"""How often a point is played until its call comes: how many ticks an episode has depends on the scrapes."""
+TRIES = 8
+"""How often a point is played until its call comes: see SCRAPE_SECONDS."""
+
+SCRAPE_SECONDS = 1.0
+"""Seconds between two scrapes. How many ticks an episode has depends on where between them it begins.
+
+So the episodes that are counted begin at as many places, and so does each further try of a point: side by side they
+would all have a tick that others lack, and a try that follows at once would begin where the last one did.
+"""
 
 EVENTS_SECONDS = 60.0
 """By when the Events of an episode were sent: those of all policies wait in one queue."""
@@ -71,8 +79,13 @@ def kind_of(exchange: Exchange) -> Kind:
 def record(worlds: Sequence[World], proxy: FaultProxy) -> tuple[Counter[Kind], list[str]]:
     """The calls that every episode without a fault has, from one in each world; and what was wrong in these."""
     episodes = [Episode(world, proxy) for world in worlds]
+
+    def play(nth: int) -> list[str]:
+        time.sleep(SCRAPE_SECONDS * nth / len(episodes))
+        return episodes[nth].play()
+
     with ThreadPoolExecutor(len(worlds)) as pool:
-        wrong = list(pool.map(Episode.play, episodes))
+        wrong = list(pool.map(play, range(len(episodes))))
     _wait_told(episodes)
     counts = [Counter(kind_of(exchange) for exchange in episode.log) for episode in episodes]
     return functools.reduce(operator.and_, counts), [text for found in wrong for text in found]
@@ -132,7 +145,8 @@ def play_all(todo: Iterable[Point], worlds: Sequence[World], proxy: FaultProxy) 
 
 def _until_struck(point: Point, play: Callable[[], Outcome]) -> Outcome:
     wrong: list[str] = []
-    for _ in range(TRIES):
+    for nth in range(TRIES):
+        time.sleep(SCRAPE_SECONDS * nth / TRIES)
         outcome = play()
         wrong += outcome.wrong
         if outcome.was_struck:
