@@ -28,7 +28,7 @@ class Flood:
 
 def flood(url: str, rate: int, seconds: int) -> Flood:
     """Asks for a page for some seconds."""
-    attack = [str(program("vegeta")), "attack", f"-rate={rate}/1s", f"-duration={seconds}s", "-timeout=10s"]
+    attack = [str(program("vegeta")), "attack", f"-rate={rate}/1s", f"-duration={seconds}s", "-timeout=30s"]
     attack += ["-keepalive=false", "-max-body=0", f"-max-workers={ASKING}"]
     asked = subprocess.run(attack, input=f"GET {url}\n".encode(), capture_output=True, check=True).stdout
     report = [str(program("vegeta")), "report", "-type=json"]

@@ -4,7 +4,7 @@ The path `/flags/leave` gives what the mounted file of that name says.
 
 By the environment: MAX_AGE is how many seconds it keeps a connection, BURN how many milliseconds of CPU an answer
 takes, other than on /healthz. While the mounted file `/flags/leave` says true, each answer is the last on its
-connection; so it is when it was asked to end, which it does half a second later.
+connection; so it is when it was asked to end, which it does two seconds later: kube-proxy leads users to it for one.
 """
 
 import os
@@ -52,7 +52,7 @@ class Says(BaseHTTPRequestHandler):
 def end(*_: object) -> None:
     """Goes on until who is about to ask has got an answer."""
     ENDING.set()
-    threading.Timer(0.5, os._exit, (0,)).start()
+    threading.Timer(2.0, os._exit, (0,)).start()
 
 
 if __name__ == "__main__":

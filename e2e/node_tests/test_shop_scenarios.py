@@ -29,8 +29,8 @@ SECONDS = 300
 """The longest that users go on coming."""
 SETTLED = 20
 """So many users in a row who got the same are what everybody gets now."""
-MOVING_SECONDS = 1.0
-"""How long after a write new connections may still go where they went (docs/concepts.md)."""
+MOVING_SECONDS = 1.5
+"""How long after a write new connections may still go where they went: kube-proxy's second, and its work after it."""
 
 
 @pytest.fixture(scope="module")

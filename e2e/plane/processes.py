@@ -11,13 +11,23 @@ from pathlib import Path
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that is free now on all addresses of the machine, also of connections that ended a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free now on all addresses of the machine, also of connections that ended a moment ago.
+
+    Who asked listens later, so none is given twice; and each of several test workers gives ports of its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given and port // 2 % workers == worker:  # Linux binds to odd ports only
+            _given.add(port)
+            return port
 
 
 def wait_for(what: str, condition: Callable[[], bool], timeout: float = 30.0, every: float = 0.05) -> None:

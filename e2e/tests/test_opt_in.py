@@ -72,10 +72,11 @@ def test_row_9_a_binding_that_is_taken_away_is_told_once_and_what_is_held_goes_b
     shop.kubectl("delete", "rolebinding", NAME, "--namespace", shop.namespace)
     shop.wait_condition("shop", "Ready", "False", "NotAuthorized")
     level, held = shop.level("shop"), shop.replicas("shop")
+    shop.wait_event("ActionFailed")
     shop.all_is_well("shop")
-    told = [event["count"] for event in shop.events("ActionFailed")]
     shop.kubectl(*bind)
     shop.wait_level("shop", "full", timeout=60)
+    told = [event["count"] for event in shop.events("ActionFailed")]
 
     assert (level, held, told) == ("scaled-out", 4, [1])
     assert shop.snapshot() == before

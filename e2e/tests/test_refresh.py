@@ -9,7 +9,7 @@ import pytest
 from plane.api import Object
 from plane.ladders import BREACHED, HEALTHY, is_let_go, ladder, level, settings, switch
 from plane.operator import Operator
-from plane.record import Record
+from plane.record import Record, Seen
 from plane.release import Release
 from plane.shop import Shop
 
@@ -95,10 +95,19 @@ def episode(lead: Callable[[], Operator], open_shop: Any) -> Iterator[Episode]:
 
 
 def gaps(record: Record, pods: dict[str, Object]) -> list[float]:
-    """Seconds from each write of the ConfigMap to the touches that follow it."""
-    set_at, back_at = [seen.at for seen in record.seen("ConfigMap", "flags") if seen.type == "MODIFIED"][:2]
-    touches = [seen.at for name in pods for seen in record.seen("Pod", name)]
-    return [at - (set_at if at < back_at else back_at) for at in touches]
+    """Seconds from each write of the ConfigMap to the touches that follow it; none before it was written twice.
+
+    Which write a touch follows is told by the API server's versions, for each kind is watched by a thread of its own.
+    """
+    writes = [seen for seen in record.seen("ConfigMap", "flags") if seen.type == "MODIFIED"][:2]
+    if len(writes) < 2:
+        return []
+    touches = [seen for name in pods for seen in record.seen("Pod", name)]
+    return [max(0.0, seen.at - writes[_version(seen) > _version(writes[1])].at) for seen in touches]
+
+
+def _version(seen: Seen) -> int:
+    return int(seen.object["metadata"]["resourceVersion"])
 
 
 def test_just_the_pods_that_mount_the_config_map_are_touched(episode: Episode) -> None:

@@ -82,8 +82,8 @@ class Shaky:
         (self.leaving if fault == "removed" else self.shop.source).set(series, load)
         if fault == "several":
             self.shop.source.remove(self.series(name, pod="2"))
-        if fault == "frozen":
-            self.shop.source.stamp(series, None)
+        if fault in ("frozen", "nan", "plus-inf", "minus-inf"):
+            self.shop.source.stamp(series, None)  # so that one failed scrape is not taken for no series
 
     def spoil(self, name: str) -> None:
         """The fault. Where it can it says the opposite of what was true."""

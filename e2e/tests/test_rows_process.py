@@ -19,7 +19,7 @@ from plane.operator import Operator
 from plane.record import Record
 from plane.release import Release
 from plane.shop import POLICY
-from plane.strikes import KINDS, SHORT_LEASE, Lands, Moment, Stage
+from plane.strikes import KINDS, LONGER_LEASE, SHORT_LEASE, Lands, Moment, Stage
 
 RELEASE_SECONDS = 2.0
 """By when an operator that is told to end has let go of its lease."""
@@ -80,12 +80,13 @@ TAKING_OVER = [
 
 @pytest.fixture(scope="module")
 def record_and_stage(
-    stand_down: Any, release: Release, session_folder: Path, open_shop: Any
+    request: pytest.FixtureRequest, stand_down: Any, release: Release, session_folder: Path, open_shop: Any
 ) -> Iterator[tuple[Record, Stage]]:
     stand_down()
+    lease = getattr(request, "param", SHORT_LEASE)
 
     def start() -> Operator:
-        return Operator(release, session_folder / "operator", config=SHORT_LEASE).start()
+        return Operator(release, session_folder / "operator", config=lease).start()
 
     with open_shop("row-13") as shop, contextlib.ExitStack() as ending:
         stage = Stage(shop, start)
@@ -102,6 +103,10 @@ def record(record_and_stage: tuple[Record, Stage]) -> Record:
 @pytest.fixture
 def stage(record_and_stage: tuple[Record, Stage]) -> Stage:
     return record_and_stage[1].begin()
+
+
+unhurried = pytest.mark.parametrize("record_and_stage", [LONGER_LEASE], indirect=True, ids=["unhurried"])
+"""Nobody else may lead before the one that leads is told to end."""
 
 
 def of(moments: list[Moment]) -> Any:
@@ -164,6 +169,7 @@ def test_row_13_killed_while_it_restores_a_deleted_policy_everything_comes_back(
 
 
 @pytest.mark.row(19)
+@unhurried
 @of([DOWN[2], UP[0]])
 def test_row_19_told_to_end_in_the_middle_it_lets_go_of_its_lease_in_time_and_the_next_one_goes_on(
     stage: Stage, release: Release, moment: Moment
@@ -183,6 +189,7 @@ def test_row_19_told_to_end_in_the_middle_it_lets_go_of_its_lease_in_time_and_th
 
 
 @pytest.mark.row(19)
+@unhurried
 def test_row_19_told_to_end_it_never_restores_because_it_exits(stage: Stage, record: Record) -> None:
     started = time.monotonic()
     stage.strike(DOWN[2], signal.SIGTERM)
