@@ -97,3 +97,29 @@ def test_what_is_restored_is_listed_under_the_lease_and_not_before(monkeypatch: 
 
     assert (asyncio.run(run()), tried) == (0, ["late"])
     assert capsys.readouterr().out == "nothing is held any more (1 policy)\n"
+
+
+POLICY: Object = {"metadata": {"name": "late", "namespace": "shop", "uid": "u", "resourceVersion": "1"}}
+LEASES = "/apis/coordination.k8s.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "leases", "where"),
+    [
+        (None, {f"{LEASES}/leases": {"items": [], "metadata": {}}}, "anywhere"),
+        ("ops", {}, "in ops"),
+    ],
+)
+def test_a_lease_that_nobody_named_must_be_there_for_an_operator_of_another_name_would_go_on_writing(
+    monkeypatch: pytest.MonkeyPatch, capsys, namespace: str | None, leases: dict[str, Any], where: str
+) -> None:
+    async def connect() -> Server:
+        return Server(**leases, **{POLICIES.format(""): {"items": [POLICY], "metadata": {}}})
+
+    monkeypatch.setattr(Api, "connect", connect)
+
+    assert restore(Request(None, (), False, False, 3.0, Place(namespace, "stepdown", is_guess=True))) == 1
+    assert capsys.readouterr().err == (
+        f"stepdown: no Lease stepdown {where}: name the operator's with --lease-name"
+        " (kubectl get leases --all-namespaces shows it), or, where no operator is left, any name\n"
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from plane.api import Api, ApiError
 from plane.control_plane import ControlPlane
@@ -41,6 +42,16 @@ def test_what_helm_renders_is_taken_by_the_api_server(release: Release, helm: To
     kinds = {line.partition("/")[0].partition(".")[0] for line in taken.splitlines()}
     assert {"deployment", "serviceaccount", "configmap", "clusterrole", "role"} <= kinds
     assert {"poddisruptionbudget", "networkpolicy"} <= kinds
+
+
+def test_a_prometheus_understands_the_alerts(helm: Tool, prometheus: Prometheus) -> None:
+    rendered = helm("template", "stepdown", str(CHART), "--set", "metrics.prometheusRule.enabled=true", "--show-only",
+                    "templates/prometheusrule.yaml", "--api-versions", "monitoring.coreos.com/v1/PrometheusRule",
+                    )  # fmt: skip
+    (group,) = YAML(typ="safe").load(rendered)["spec"]["groups"]
+
+    firing = {rule["alert"] for rule in group["rules"] if prometheus.query(rule["expr"])}
+    assert firing == {"StepdownNobodyLeads"}  # it knows no operator's metrics
 
 
 def test_the_release_is_deployed_with_its_crds(release: Release, kubectl: Tool) -> None:

@@ -1,6 +1,7 @@
 """`simulate` over a real Prometheus, and `restore` on a real API server, with and without an operator at work."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from plane.prometheus import Prometheus
 from plane.shop import POLICY, Shop
 
 FLAGS = {"flags": {"disable": ["reviews"], "in": {"flagd": {"configMap": "checkout-flags"}}}}
+REPLAY_SECONDS = 3.0
+"""How much later or earlier than the operator a replay may step, for it looks at other moments."""
 HELD = {"Deployment/shop", "ConfigMap/checkout-flags", "Service/shop"}
 """What `lean` changes: replicas, two values of a flag, a selector."""
 
@@ -52,12 +55,15 @@ def test_simulate_gives_the_transitions_that_the_operator_has_made(
 ) -> None:
     shop.apply_workloads("shop", "shop-static", "checkout-flags")
     shop.load(HEALTHY, "shop")
+    shop.source.stamp(shop.series("app_worker_utilization", service="shop"), None)  # one failed scrape is no gap
     policy = lean(shop.namespace)
     shop.start(policy)
     shop.load(BREACHED, "shop")
     shop.wait_level("shop", "lean")
     shop.load(HEALTHY, "shop")
     shop.wait_level("shop", "full")
+    happened = shop.status("shop")["history"]
+    shop.wait("a replay may see it all", lambda: time.time() > times(happened)[-1] + REPLAY_SECONDS)
     file = tmp_path / "shop.yaml"
     objects = [o for o in examples.load("workloads.yaml") if o["metadata"]["name"] in ("shop", "shop-static")]
     file.write_text(examples.dump(policy, *objects))
@@ -67,11 +73,10 @@ def test_simulate_gives_the_transitions_that_the_operator_has_made(
 
     assert (code, errors) == (0, "")
     (found,) = json.loads(output)["policies"]
-    happened = shop.status("shop")["history"]
     steps = [("full", "lean", "Breached"), ("lean", "full", "TrialStarted")]
     assert [(t["from"], t["to"], t["reason"]) for t in happened] == steps
     assert [(t["from"], t["to"], t["reason"]) for t in found["transitions"]] == steps
-    assert times(found["transitions"]) == pytest.approx(times(happened), abs=3)
+    assert times(found["transitions"]) == pytest.approx(times(happened), abs=REPLAY_SECONDS)
     assert found["missing"] == []
     assert {f"{change['kind']}/{change['name']}" for change in found["changes"]} == HELD
     assert found["assumed"] == ["ConfigMap checkout-flags is in no file: made up with the flags that policies name"]
@@ -99,6 +104,7 @@ def test_pasting_what_is_printed_puts_everything_back_and_pasting_it_again_chang
     first = paste(lines)
     assert first.stderr == ""
     assert shop.snapshot() == before
+    shop.wait_ready("shop")  # its controller writes, too
     versions = shop.versions()
     second = paste(lines)
     assert second.stderr.count("the server rejected our request") == len(HELD)

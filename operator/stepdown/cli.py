@@ -134,7 +134,10 @@ def simulate(
         str | None, typer.Option("--step", metavar="TIME", help="Time between evaluations; default the policy's own.")
     ] = None,
     namespace: Annotated[
-        str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of objects that name none.")
+        str,
+        typer.Option(
+            "--namespace", "-n", metavar="NAME", help="Namespace of objects that name none; presets ask for it."
+        ),
     ] = "default",
     policy: Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Only this policy.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (docs/simulate.md).")] = False,
@@ -182,10 +185,11 @@ def restore(
         typer.Option("--uninstall", help="Right before the operator is taken away: suspend nothing, keep its Lease."),
     ] = False,
 ) -> None:
-    """Put back what policies hold, under the operator's Lease: one at work is asked for it, and waits.
+    """Put back what policies hold.
 
-    Policies are suspended, so that nothing steps down again. It goes to the cluster of $KUBECONFIG, or of the pod.
-    Exit code 1 when something is left, or nothing could be done.
+    It works under the operator's Lease: one at work is asked for it, and waits. Policies are suspended, so that
+    nothing steps down again. It goes to the cluster of $KUBECONFIG, or of the pod. Exit code 1 when something is left,
+    or nothing could be done.
     """
     from stepdown.controller.config import BadConfig, read_config
     from stepdown.restore.command import Request
@@ -202,7 +206,8 @@ def restore(
     except BadConfig as error:
         typer.echo(f"stepdown: {error}", err=True)
         raise typer.Exit(2) from None
-    place = Place(lease_namespace or settings.lease_namespace, lease_name or settings.lease.name)
+    is_guess = lease_name is None and config is None
+    place = Place(lease_namespace or settings.lease_namespace, lease_name or settings.lease.name, is_guess)
     namespaces = (namespace,) if namespace is not None else () if name is not None else tuple(settings.namespaces)
     raise typer.Exit(put_back(Request(name, namespaces, prints, uninstalls, seconds, place)))
 
@@ -218,9 +223,10 @@ def page(
         int, typer.Option("--retry-after", metavar="SECONDS", min=1, max=3600, help="When to try again.")
     ] = 60,
 ) -> None:
-    """Serve a status page: 503 with a message to every request, as the pods of a policy's statusPage do.
+    """Serve a status page.
 
-    Ends by SIGTERM, after some seconds. Exit code 2 when a port is taken.
+    It answers every request with 503 and a message, as the pods of a policy's statusPage do. Ends by SIGTERM, after
+    some seconds. Exit code 2 when a port is taken.
     """
     import asyncio
 

@@ -123,7 +123,7 @@ def report_of_nothing(policy: Policy, status: PolicyStatus, now: float, problems
         state=status.state,
         observing=False,
         problems=problems,
-        missing={},
+        missing=None,
         ledger=status.ledger,
         restoring=False,
         contested=contested_of(status, []),

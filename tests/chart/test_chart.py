@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,10 +10,13 @@ import pytest
 from ruamel.yaml import YAML
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from stepdown.adapters.metrics import Metrics
 from stepdown.api.endpoint import EndpointSpec
+from stepdown.engine.promql import check
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "stepdown"
+REASONS = (ROOT / "docs/reasons.md").read_text()
 
 EVERYTHING = {
     "image": {"digest": "sha256:" + "0" * 64, "pullPolicy": "Always"},
@@ -32,6 +36,7 @@ EVERYTHING = {
     "metrics": {
         "service": {"annotations": {"example.com/scrape": "true"}},
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     },
     "podDisruptionBudget": {"enabled": True},
     "networkPolicy": {
@@ -46,7 +51,9 @@ EVERYTHING = {
     "tolerations": [{"operator": "Exists"}],
     "affinity": {"nodeAffinity": {}},
 }
-SERVICE_MONITORS = "--api-versions=monitoring.coreos.com/v1/ServiceMonitor"
+PROMETHEUS_OPERATOR = [
+    f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PrometheusRule")
+]
 
 
 class Yaml(SingleFileSnapshotExtension):
@@ -94,7 +101,7 @@ def test_lint_finds_nothing(helm):
     [
         pytest.param({}, [], id="default"),
         pytest.param({"namespaces": ["shop", "payments"], "watchOthers": False}, [], id="namespaced"),
-        pytest.param(EVERYTHING, [SERVICE_MONITORS], id="everything"),
+        pytest.param(EVERYTHING, PROMETHEUS_OPERATOR, id="everything"),
     ],
 )
 def test_a_render_is_the_reviewed_one(template, snapshot, values, arguments):
@@ -257,10 +264,22 @@ def test_names_come_from_the_release_and_never_repeat_the_charts(helm):
     assert "name: platform-stepdown\n" in done.stdout
 
 
-def test_a_service_monitor_is_left_out_where_its_kind_is_unknown(render):
-    values = {"metrics": {"serviceMonitor": {"enabled": True}}}
-    assert of_kind(render(values), "ServiceMonitor") == []
-    assert len(of_kind(render(values, SERVICE_MONITORS), "ServiceMonitor")) == 1
+@pytest.mark.parametrize(
+    ("value", "kind"), [("serviceMonitor", "ServiceMonitor"), ("prometheusRule", "PrometheusRule")]
+)
+def test_what_the_prometheus_operator_reads_is_left_out_where_its_kind_is_unknown(render, value, kind):
+    values = {"metrics": {value: {"enabled": True}}}
+    assert of_kind(render(values), kind) == []
+    assert len(of_kind(render(values, *PROMETHEUS_OPERATOR), kind)) == 1
+
+
+def test_every_alert_asks_for_a_metric_that_there_is_and_is_documented(render):
+    (rule,) = of_kind(render(EVERYTHING, *PROMETHEUS_OPERATOR), "PrometheusRule")
+    alerts = {each["alert"]: each["expr"] for group in rule["spec"]["groups"] for each in group["rules"]}
+    named = {name for expr in alerts.values() for name in re.findall(r"stepdown_\w+", expr)}
+    assert [problem for problem in map(check, alerts.values()) if problem] == []
+    assert named - {family.name for family in Metrics().registry.collect()} == set()
+    assert set(re.findall(r"^\| `(Stepdown\w+)`", REASONS, re.MULTILINE)) == set(alerts)
 
 
 def test_the_crds_come_with_the_release_and_stay_when_it_goes(render):

@@ -16,7 +16,13 @@ def test_notes_tell_version_where_it_may_work_and_what_to_do_next(notes):
         "  kubectl -n stepdown-system rollout status deployment/stepdown\n"
         "  helm test stepdown --namespace stepdown-system\n"
         "  kubectl explain degradationpolicies.spec.levels\n"
-        "  kubectl get degradationpolicies --all-namespaces --watch"
+        "  kubectl get degradationpolicies --all-namespaces --watch\n"
+        "\n"
+        "Put everything back, and suspend every policy, whether the operator is at work or gone:\n"
+        "  stepdown restore --all --lease-namespace stepdown-system --lease-name stepdown\n"
+        "\n"
+        "Uninstall, which puts everything back first:\n"
+        "  helm uninstall stepdown --namespace stepdown-system --timeout 360s"
     )
 
 
@@ -39,7 +45,9 @@ def test_notes_tell_where_it_may_work(notes, values, where):
         ({"crds": {"enabled": False}}, "crds.enabled is false"),
         ({"crds": {"keep": False}}, "crds.keep is false"),
         ({"metrics": {"serviceMonitor": {"enabled": True}}}, "the cluster does not know ServiceMonitor"),
+        ({"metrics": {"prometheusRule": {"enabled": True}}}, "the cluster does not know PrometheusRule"),
         ({"features": {"hpa": False}}, "features.hpa is off"),
+        ({"admission": {"selfFence": False}}, "admission.selfFence is off and features.statusPage on"),
     ],
 )
 def test_notes_warn_of_what_will_surprise(notes, values, warning):

@@ -85,7 +85,10 @@ def test_a_policy_is_evaluated_as_soon_as_it_is_seen():
         await until(lambda: subject.status().get("level") == "full")
 
     subject.run(scene())
-    assert subject.count("stepdown_level", namespace="default", name="shop") == 0.0
+    labels = {"namespace": "default", "name": "shop"}
+    told = {name: subject.count(f"stepdown_{name}", **labels) for name in ("level", "ready", "degraded")}
+    assert told == {"level": 0.0, "ready": 1.0, "degraded": 0.0}
+    assert subject.count("stepdown_metrics_available", **labels) == 1.0
 
 
 def test_an_edit_is_evaluated_at_once_and_not_at_the_next_interval():

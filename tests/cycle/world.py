@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from stepdown.api.policy import PolicySpec
 from stepdown.cycle import Cycle
 from stepdown.engine.observation import Missing, Observation
+from stepdown.engine.reasons import Problem
 from stepdown.ports import Conflict, Refused, Unknown
 from stepdown.prepared import Claims, Memory, Prepared
 from stepdown.simulate.sandbox import Sandbox
@@ -138,6 +139,12 @@ class World:
             run(self.cycle.tick(policy, self.prepared(policy.raw), seen, memory, self.now))
         except (Conflict, Refused, Unknown):
             return
+
+    def invalid(self) -> None:
+        """One tick of a policy whose spec can't be understood."""
+        memory = self.memories.setdefault("shop", Memory())
+        problems = ((Problem.INVALID_SPEC, "levels: not a list"),)
+        run(self.cycle.tick(self.sandbox.policy("shop"), None, {}, memory, self.now, problems))
 
     def ticks(self, count: int) -> None:
         for _ in range(count):

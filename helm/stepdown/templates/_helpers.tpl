@@ -43,6 +43,12 @@ kubectl -n $NAMESPACE create rolebinding {{ $name }} --clusterrole={{ $name }}-w
 {{- end -}}
 {{- end -}}
 
+{{/* Seconds after which the hook before an uninstall is ended: its own deadline, and a minute for its pod to start. */}}
+{{- define "stepdown.uninstallSeconds" -}}
+{{- $unit := get (dict "s" 1 "m" 60 "h" 3600) (regexFind "[smh]$" .Values.uninstall.deadline) -}}
+{{- add 60 (mul (regexFind "^[0-9]+" .Values.uninstall.deadline | int) $unit) -}}
+{{- end -}}
+
 {{/* The file that `stepdown run --config` reads. */}}
 {{- define "stepdown.config" -}}
 {{- if ge (int .Values.lease.renewSeconds) (int .Values.lease.durationSeconds) -}}

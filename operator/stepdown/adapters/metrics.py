@@ -14,7 +14,14 @@ class Metrics:
         self.registry = CollectorRegistry()
         policy = ("namespace", "name")
         self.level = Gauge("stepdown_level", "Place on the ladder, 0 is full service", policy, registry=self.registry)
-        self.ready = Gauge("stepdown_ready", "1 when the policy does its job", policy, registry=self.registry)
+        self.conditions = {
+            condition: Gauge(name, text, policy, registry=self.registry)
+            for condition, name, text in (
+                ("Ready", "stepdown_ready", "1 when the policy does its job"),
+                ("Degraded", "stepdown_degraded", "1 while the service is below full"),
+                ("MetricsAvailable", "stepdown_metrics_available", "1 while every signal has a value"),
+            )
+        }
         self.transitions = Counter(
             "stepdown_transitions", "Steps, by reason", (*policy, "reason"), registry=self.registry
         )
@@ -55,12 +62,12 @@ class Metrics:
         self.leader.set(0)
         self.evaluation_age.set_function(lambda: 0.0)
         self.mass_held.set(0)
-        for series in (self.level, self.ready, self.transitions):
+        for series in (self.level, *self.conditions.values(), self.transitions):
             series.clear()
 
     def forget(self, namespace: str, name: str) -> None:
         """A deleted policy leaves no series behind."""
-        for gauge in (self.level, self.ready):
+        for gauge in (self.level, *self.conditions.values()):
             try:
                 gauge.remove(namespace, name)
             except KeyError:

@@ -281,8 +281,9 @@ class Evaluator:
     def _measure(self, watched: Watched, policy: Policy) -> None:
         status = policy.raw.get("status") or {}
         self._metrics.level.labels(policy.namespace, policy.name).set((status.get("state") or {}).get("index", 0))
-        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or [])
-        self._metrics.ready.labels(policy.namespace, policy.name).set(1 if ready else 0)
+        true = {c["type"] for c in status.get("conditions") or [] if c["status"] == "True"}
+        for condition, gauge in self._metrics.conditions.items():
+            gauge.labels(policy.namespace, policy.name).set(condition in true)
         moved_at = _moved_at(policy)
         if moved_at != watched.moved_at and status.get("history"):
             self._metrics.transitions.labels(policy.namespace, policy.name, status["history"][-1]["reason"]).inc()

@@ -35,8 +35,8 @@ WHY_MAX = 48
 class Report:
     """What is true of a policy after a tick; names are level names.
 
-    `severity` is that of the level reached, `expired_override` the level of an override whose time is over. `delays`
-    are sentences on what takes effect later than it could.
+    `missing` is None where no signal was looked at. `severity` is that of the level reached, `expired_override` the
+    level of an override whose time is over. `delays` are sentences on what takes effect later than it could.
     """
 
     generation: int
@@ -48,7 +48,7 @@ class Report:
     state: EngineState | None
     observing: bool
     problems: Sequence[tuple[Problem, str]]
-    missing: Mapping[str, str]
+    missing: Mapping[str, str] | None
     ledger: Sequence[Entry]
     restoring: bool
     contested: Sequence[str]
@@ -119,10 +119,8 @@ def _state(report: Report) -> str:
         return "SteppingDown"
     if report.is_full:
         return "Full"
-    return "Recovering" if reason in _RECOVERING else "Degraded"
-
-
-_RECOVERING = {Reason.STABILIZING, Reason.DWELLING, Reason.BUDGET_SPENT, Reason.TRIAL_STARTED}
+    is_healthy = report.state is not None and report.state.healthy_since is not None
+    return "Recovering" if is_healthy or reason is Reason.TRIAL_STARTED else "Degraded"
 
 
 def _why(report: Report) -> str:
@@ -157,7 +155,6 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
     others = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
     broken = problem is not None and problem[0] in (Problem.INVALID_SPEC, Problem.INVALID_QUERY)
     pending = report.decision is not None and not report.observing and report.reached != report.decided
-    missing = ", ".join(f"{name}: {kind}" for name, kind in sorted(report.missing.items()))
     held = decision is not None and decision.reason in (Reason.OVERRIDDEN, Reason.SUSPENDED)
     why = decision.message if decision is not None else ""
     wanted = [
@@ -185,12 +182,7 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
             "BelowFull" if not report.is_full else "Full",
             _degraded_text(report, why) if not report.is_full else "at full service",
         ),
-        (
-            "MetricsAvailable",
-            not report.missing,
-            "Missing" if report.missing else "Present",
-            f"{missing}; the level is held until data is back" if missing else _PRESENT,
-        ),
+        ("MetricsAvailable", *_metrics(report.missing)),
         (
             "Held",
             held,
@@ -214,10 +206,22 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
     return [_condition(report, old.get(kind), kind, on, str(reason), text) for kind, on, reason, text in wanted]
 
 
+def _metrics(missing: Mapping[str, str] | None) -> tuple[bool | None, str, str]:
+    """Whether every signal has a value, the reason, and the message."""
+    if missing is None:
+        return None, "NotEvaluated", "no signal is looked at: see Ready"
+    if missing:
+        kinds = ", ".join(f"{name}: {kind}" for name, kind in sorted(missing.items()))
+        return False, "Missing", f"{kinds}; the level is held until data is back"
+    return True, "Present", _PRESENT
+
+
 def _condition(
-    report: Report, old: StatusCondition | None, kind: str, on: bool, reason: str, message: str
+    report: Report, old: StatusCondition | None, kind: str, on: bool | None, reason: str, message: str
 ) -> StatusCondition:
-    status = "True" if on else "False"
+    if on is None and old is not None:
+        return old
+    status = "Unknown" if on is None else str(on)
     message = one_line(message, CONDITION_MAX)
     if old is not None and old.status == status and old.reason == reason and _same(old.message, message):
         if old.observed_generation == report.generation:

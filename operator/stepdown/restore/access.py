@@ -68,15 +68,22 @@ class Access:
         found = await self._list(f"{LEASES}/leases", fieldSelector=f"metadata.name={name}")
         return [str(lease["metadata"]["namespace"]) for lease in found]
 
+    async def has_lease(self, namespace: str, name: str) -> bool:
+        """Whether there is a Lease."""
+        return await self._lease(namespace, name) is not None
+
     async def holder(self, namespace: str, name: str) -> str:
         """Who holds a Lease; empty for nobody."""
+        found = await self._lease(namespace, name) or {}
+        return str((found.get("spec") or {}).get("holderIdentity") or "")
+
+    async def _lease(self, namespace: str, name: str) -> Object | None:
         try:
-            found = await self.api.get(f"{LEASES}/namespaces/{namespace}/leases/{name}")
+            return await self.api.get(f"{LEASES}/namespaces/{namespace}/leases/{name}")
         except Refused as error:
             if error.status == 404:
-                return ""
+                return None
             raise
-        return str((found.get("spec") or {}).get("holderIdentity") or "")
 
     async def _list(self, path: str, **query: str) -> list[Object]:
         found: list[Any] = []

@@ -24,6 +24,11 @@ from stepdown.restore.page import say
 
 LEAVE_SECONDS = 30.0
 
+_NAME_IT = (
+    "name the operator's with --lease-name (kubectl get leases --all-namespaces shows it), or, where no operator is"
+    " left, any name"
+)
+
 
 class CannotRestore(Exception):
     """Why nothing is restored, in one line."""
@@ -31,10 +36,14 @@ class CannotRestore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The Lease; its namespace is looked for where it is None."""
+    """The Lease; its namespace is looked for where it is None.
+
+    `is_guess` says that nobody has named it. Then it must be there: an operator of another name would not be asked.
+    """
 
     namespace: str | None
     name: str
+    is_guess: bool = False
 
 
 class Work(Protocol):
@@ -80,10 +89,11 @@ async def under_lease(access: Access, place: Place, policies: Sequence[Policy], 
 
 async def _namespace(access: Access, place: Place, fallback: str) -> str:
     """Where the operator's Lease is: as named, the pod's own, or where one of that name is found."""
-    if place.namespace is not None:
-        return place.namespace
-    if in_pod():
-        return current_namespace()
+    named = place.namespace or (current_namespace() if in_pod() else None)
+    if named is not None:
+        if place.is_guess and not await access.has_lease(named, place.name):
+            raise CannotRestore(f"no Lease {place.name} in {named}: {_NAME_IT}")
+        return named
     try:
         found = await access.lease_namespaces(place.name)
     except Refused as error:
@@ -91,6 +101,8 @@ async def _namespace(access: Access, place: Place, fallback: str) -> str:
     if len(found) > 1:
         several = f"Leases {place.name} are in {', '.join(found)}"
         raise CannotRestore(f"{several}: name the operator's namespace with --lease-namespace")
+    if not found and place.is_guess:
+        raise CannotRestore(f"no Lease {place.name} anywhere: {_NAME_IT}")
     if not found:
         say(f"no Lease {place.name} anywhere, so no operator is at work: taking one in namespace {fallback}")
     return found[0] if found else fallback
