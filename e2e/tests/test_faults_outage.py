@@ -105,7 +105,7 @@ def test_row_08_who_gets_no_answers_stops_writing_by_its_deadline_and_the_next_o
 
 @pytest.mark.row(5)
 @pytest.mark.row(8)
-def test_row_08_a_step_down_ends_within_a_minute_though_calls_take_almost_five_seconds_and_a_third_fails(
+def test_row_08_a_step_down_ends_within_a_minute_though_calls_take_four_seconds_and_a_third_fails(
     stages: Stages, release: Any, open_namespace: Any, figure: Callable[..., None]
 ) -> None:
     stage = stages(SLOW_LEASE_SECONDS)

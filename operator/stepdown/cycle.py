@@ -15,14 +15,14 @@ from pydantic import ValidationError
 from stepdown.actions import all_references
 from stepdown.actions.planning import Plan
 from stepdown.actions.starting import is_short
-from stepdown.api.policy import PolicySpec
+from stepdown.api.policy import Mode, PolicySpec
 from stepdown.api.status import EngineState, PolicyStatus
-from stepdown.engine.decide import NO_LEVELS, after_gap, decide, initial_state
+from stepdown.engine.decide import NO_LEVELS, after_gap, at_full_service, decide, initial_state
 from stepdown.engine.fields import Ref
 from stepdown.engine.ledger import Moment
 from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import EventReason, Problem, Reason
-from stepdown.engine.report import Report, render, with_transition
+from stepdown.engine.report import OBSERVING, Report, render, with_transition
 from stepdown.mass_guard import MassGuard, held_back, override_of
 from stepdown.news import News
 from stepdown.page_keeper import PageKeeper, keep_pages
@@ -88,6 +88,8 @@ class Cycle:
         now: float,
     ) -> Policy:
         before = status.state or initial_state(prepared.ladder)
+        if prepared.spec.mode is Mode.ENFORCE and status.summary.state == OBSERVING:
+            before = at_full_service(prepared.ladder, before)
         if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * prepared.spec.interval + 5:
             before = after_gap(before, now)
         memory.looked_at = now
@@ -214,7 +216,7 @@ class Cycle:
                     policy, status, objects = await self._put_back(policy, status, memory, now)
             except Conflict:
                 raise
-            except (Refused, Unknown) as error:
+            except Exception as error:
                 if not is_late:
                     raise
                 obstacle = str(error)
@@ -257,11 +259,11 @@ class Cycle:
 
     async def _claimed(self, policy: Policy, status: PolicyStatus, memory: Memory) -> tuple[Policy, PolicyStatus]:
         """The policy taken over from the leader before us; one that was interrupted in it is gone on with."""
-        if status.ledger and (status.epoch != self.epoch or memory.is_claiming):
-            memory.is_claiming = True
+        memory.is_claiming = bool(status.ledger) and (status.epoch != self.epoch or memory.is_claiming)
+        if memory.is_claiming:
             objects = await read_targets(self.cluster, policy.namespace, status.ledger)
-            policy, status = await self._writer.claim(policy, status, objects, self.epoch)
-        memory.is_claiming = False
+            policy, status, is_done = await self._writer.claim(policy, status, objects, self.epoch)
+            memory.is_claiming = not is_done
         return policy, status
 
     @property

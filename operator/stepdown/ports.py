@@ -41,6 +41,11 @@ class Refused(Exception):
         """Whether a right is missing. Admission (a policy, a quota) answers 403 too, and no right would cure that."""
         return self.status == 403 and _NO_RIGHT.search(self.message) is not None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it were too many requests: nothing was done, and the next turn tries again."""
+        return self.status == 429
+
 
 class Conflict(Refused):
     """A `test` failed or the resourceVersion is stale: somebody was faster (HTTP 409 or 422)."""

@@ -136,11 +136,17 @@ class Claims:
         return self._holders.get((uid, path))
 
 
+def _place(policy: Policy) -> int:
+    """The place on the ladder in a stored status, which another version may have written in another shape."""
+    state = (policy.raw.get("status") or {}).get("state")
+    place = state.get("index") if isinstance(state, dict) else None
+    return place if isinstance(place, int) else 0
+
+
 def questions(policy: Policy, prepared: Prepared, *, with_budgets: bool) -> dict[str, Question]:
     """Everything that a tick wants to know, by name: signals, the probes of the levels entered, error budgets."""
     asked = dict(prepared.questions)
-    state = (policy.raw.get("status") or {}).get("state") or {}
-    for level in prepared.spec.levels[1 : int(state.get("index", 0)) + 1]:
+    for level in prepared.spec.levels[1 : _place(policy) + 1]:
         asked.update(probe_question(policy.namespace, prepared.spec, level))
     if with_budgets:
         asked.update(budget_questions(policy.namespace, prepared.spec))

@@ -129,4 +129,4 @@ def _delays(spec: PolicySpec, pods: Sequence[Object]) -> list[str]:
 
 def _is_final(error: Refused | Unknown) -> TypeGuard[Refused]:
     """Whether a try again would change nothing: the pod is gone, or the API server doesn't want it."""
-    return isinstance(error, Refused) and not isinstance(error, Conflict) and error.status != 429
+    return isinstance(error, Refused) and not isinstance(error, Conflict) and not error.is_busy

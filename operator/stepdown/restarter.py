@@ -62,13 +62,21 @@ class Restarter:
         if tick.decision.is_transition:
             memory.withheld = tuple(tick.restarts.withheld)
         waiting: list[str] = []
-        for pod, workload in tick.restarts.evictions[:EVICTIONS_MAX]:
+        refused: set[str] = set()
+        tried = 0
+        for pod, workload in tick.restarts.evictions:
+            if workload in refused:
+                continue  # a budget that lets none of its pods go must not keep the others from their turn
+            if tried == EVICTIONS_MAX:
+                break
+            tried += 1
             try:
                 await self.cluster.evict(policy.namespace, pod)
             except (Conflict, Unknown):
                 continue
             except Refused as error:
                 if error.status != 404:
+                    refused.add(workload)
                     waiting.append(f"{workload} is still to be restarted: {error.message}")
                 if error.lacks_right:
                     break

@@ -145,7 +145,8 @@ def _reached(tick: Tick) -> int:
     if not tick.is_acting:
         return 0
     if tick.is_suspended:
-        return tick.prepared.ladder.index(tick.status.level) or 0
+        stored = tick.prepared.ladder.index(tick.status.level)
+        return stored if stored is not None else tick.decision.level  # the level was renamed
     decided = tick.decision.level
     wrong = tick.undone | {place for _, _, place in tick.memory.rejected}
     return min([decided, *(place - 1 for place in wrong if 0 < place <= decided)])

@@ -173,8 +173,10 @@ class Writer:
 
     async def claim(
         self, policy: Policy, status: PolicyStatus, objects: Objects, epoch: int
-    ) -> tuple[Policy, PolicyStatus]:
+    ) -> tuple[Policy, PolicyStatus, bool]:
         """Takes a policy with a ledger over: its status and its targets' annotations carry the new epoch.
+
+        The last one given says whether all of them do; else it must be called again.
 
         The changed annotations move each target's resourceVersion and content, so that a late write of the
         leader before us fails its test. Targets without an annotation (replicas) are compared at every tick.
@@ -182,28 +184,35 @@ class Writer:
         entries = [entry.model_copy(update={"epoch": epoch}) for entry in status.ledger]
         status = status.model_copy(update={"ledger": entries, "epoch": epoch})
         policy = await self.journal.store(policy, status)
+        is_done = True
         for target in dict.fromkeys(target_of(entry) for entry in entries):
             held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
             if not KINDS[target.kind].scale:
-                await self._mark(policy, target, held, objects, epoch)
-        return policy, status
+                is_done &= await self._mark(policy, target, held, objects, epoch)
+        return policy, status, is_done
 
-    async def _mark(self, policy: Policy, target: Target, held: list[Entry], objects: Objects, epoch: int) -> None:
-        """Writes the mark of some entries; as long as that fails a late write of the leader before us may arrive."""
+    async def _mark(self, policy: Policy, target: Target, held: list[Entry], objects: Objects, epoch: int) -> bool:
+        """Writes the mark of some entries; while that is not done a late write of the leader before us may arrive.
+
+        Where the API server refuses ours, it is done: it would refuse that one, too.
+        """
         place = (target.kind, target.name)
         for _ in range(1 + BUSY_RETRIES):
             obj = objects.get(place)
             if obj is None or obj["metadata"]["uid"] != target.uid:
-                return
+                return True
             patch = build_patch(obj, {}, annotation_for(obj, policy.name, held))
             try:
                 objects[place] = await self.cluster.patch(policy.namespace, target, at_version(patch, obj))
-            except (Refused, Unknown):
+            except (Conflict, Unknown):
                 objects[place] = await self._look(policy.namespace, target)
                 if not await self._still_leads(policy, epoch):
-                    return
+                    return False
+            except Refused as error:
+                return not error.is_busy
             else:
-                return
+                return True
+        return False
 
 
 def problem_of(error: Refused) -> Problem:

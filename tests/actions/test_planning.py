@@ -1,5 +1,6 @@
 """The ladder over what is there: levels add up, later ones win, and nobody else's field is taken."""
 
+import json
 from typing import Any
 
 from actions.scene import obj, snapshot
@@ -8,6 +9,7 @@ from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry, EntryState
 from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import Target, encode
+from stepdown.engine.ledger import entry_id
 from stepdown.engine.settlement import entry_target
 
 
@@ -166,13 +168,24 @@ def test_a_field_that_another_policy_holds_is_left_to_it():
     assert plan.conflicts == [("Conflict", text, 1)]
 
 
-def test_a_field_that_an_annotation_gives_to_another_policy_is_left_to_it():
+def routed_with_a_mark_for(uid):
+    """The plan of a policy that routes a Service with the mark of another policy, made for an object of this uid."""
     spec = spec_of({"name": "one", "actions": [{"route": {"to": {"deployment": "static"}}}]})
-    mark = '{"x":{"policy":"other","path":"/spec/selector"}}'
-    marked = {**SERVICE, "metadata": {**SERVICE["metadata"], "annotations": {ANNOTATION: mark}}}
-    plan = plan_of(spec, marked, workload("static"), pod("static"))
+    mark = {entry_id(Target("Service", "shop", uid), "/spec/selector"): {"policy": "other", "path": "/spec/selector"}}
+    marked = {**SERVICE, "metadata": {**SERVICE["metadata"], "annotations": {ANNOTATION: json.dumps(mark)}}}
+    return plan_of(spec, marked, workload("static"), pod("static"))
+
+
+def test_a_field_that_an_annotation_gives_to_another_policy_is_left_to_it():
+    plan = routed_with_a_mark_for(SERVICE["metadata"]["uid"])
     assert wanted(plan, 1) == {}
     assert plan.conflicts[0][1] == "/spec/selector of Service shop is held by policy other; let one policy own it"
+
+
+def test_an_annotation_that_was_copied_from_another_object_gives_the_field_to_nobody():
+    plan = routed_with_a_mark_for("of-another-object")
+    assert plan.conflicts == []
+    assert len(wanted(plan, 1)) == 1
 
 
 def test_a_shallower_levels_pause_of_a_scaled_object_ends_at_a_deeper_one():

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stepdown.adapters import api as module
-from stepdown.adapters.api import Api, Busy
+from stepdown.adapters.api import Api
 from stepdown.adapters.cluster import KubernetesCluster
 from stepdown.adapters.paths import object_path
 from stepdown.engine.fields import Ref
@@ -74,7 +74,8 @@ def test_a_failure_of_the_server_leaves_open_whether_the_write_happened(status):
 
 def test_a_server_that_is_too_busy_has_done_nothing():
     error = patching(Server(429, {"message": "too many requests"}, **{"Retry-After": "86400"}))
-    assert isinstance(error, Busy)
+    assert isinstance(error, Refused)
+    assert error.is_busy
     assert error.status == 429
 
 

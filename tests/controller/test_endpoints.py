@@ -88,6 +88,15 @@ def test_a_selector_decides_by_the_namespaces_labels_as_they_are_now():
     assert endpoints.problems("shop", "platform") != ()
 
 
+def test_a_namespace_that_was_not_seen_yet_is_selected_by_nothing_that_asks_for_labels():
+    endpoints = make()
+    but_guests = {"matchExpressions": [{"key": "guest", "operator": "DoesNotExist"}]}
+    endpoints.see_endpoint(endpoint("platform", namespaceSelector=but_guests), gone=False)
+    assert "does not allow namespace shop" in endpoints.problems("shop", "platform")[0][1]
+    endpoints.see_namespace(namespace("shop"), gone=False)
+    assert endpoints.problems("shop", "platform") == ()
+
+
 def test_an_endpoint_without_a_selector_allows_nobody():
     endpoints = make()
     endpoints.see_endpoint(endpoint("platform"), gone=False)

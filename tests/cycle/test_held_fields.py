@@ -169,7 +169,7 @@ class Held:
         found, status = self.sandbox.policy("shop"), self.status()
         objects = self.objects()
         if status.ledger and status.epoch != self.epoch:
-            found, status = await writer.claim(found, status, objects, self.epoch)
+            found, status, _ = await writer.claim(found, status, objects, self.epoch)
         status = status.model_copy(update={"epoch": self.epoch})
         moment = Moment(self.epoch, ("full", "low"), self.now)
         done = await writer.apply(found, status, wanted, objects, moment, upwards=False)

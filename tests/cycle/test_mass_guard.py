@@ -188,3 +188,15 @@ def test_a_policy_that_is_gone_is_not_counted():
     assert not guard.admits("b", 1.0)
     guard.forget("a")
     assert guard.admits("b", 2.0)
+
+
+def test_policies_that_only_watched_until_now_are_counted_when_they_begin_to_act():
+    world = Crowd(mode="Observe")
+    world.values["load"] = 0.92
+    world.round()
+    for name in NAMES:
+        world.sandbox.edit("DegradationPolicy", name, lambda obj: obj["spec"].update(mode="Enforce"))
+    for _ in range(3):
+        world.round()
+    assert [world.replicas(name) for name in NAMES] == [6] * 3 + [2] * 7
+    assert [step["to"] for step in world.of("p0")["history"]] == ["small", "small"]

@@ -97,6 +97,26 @@ def test_pods_that_serve_nobody_are_evicted_at_once() -> None:
     assert shop.pods() == []
 
 
+def test_a_workload_whose_budget_lets_no_pod_go_does_not_keep_another_from_its_turn(monkeypatch) -> None:
+    given = spec()
+    given["levels"][1]["actions"].append({"restart": {"deployment": "extras", "atMost": 2, "per": "1h"}})
+    shop = Restarting(given, ready=False)
+    for _ in range(20):
+        shop.make(ready=False)
+    shop.make(ready=False, app="extras")
+    evict = shop.sandbox.evict
+
+    async def refusing(namespace: str, pod: Any) -> None:
+        if not pod.name.startswith("extras"):
+            raise Refused(429, "the budget shop lets none go")
+        await evict(namespace, pod)
+
+    monkeypatch.setattr(shop.sandbox, "evict", refusing)
+    shop.enter()
+
+    assert shop.pods("extras") == ["extras-3"]
+
+
 def test_no_other_workload_is_restarted_and_no_field_of_this_one_changed() -> None:
     shop = Restarting()
     shop.restart_once()

@@ -61,3 +61,18 @@ def test_what_was_seen_of_the_signals_last_stays_where_none_is_looked_at_any_mor
     world.invalid()
 
     assert metrics(world) == ("True", "Present")
+
+
+def test_a_suspended_policy_whose_level_was_renamed_stays_degraded() -> None:
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+
+    def rename(obj: dict[str, Any]) -> None:
+        obj["spec"]["levels"][1]["name"] = "smaller"
+        obj["spec"]["suspend"] = True
+
+    world.sandbox.edit("DegradationPolicy", "shop", rename)
+    world.ticks(2)
+
+    assert (world.level, world.status["conditions"][3]["status"]) == ("smaller", "True")

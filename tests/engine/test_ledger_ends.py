@@ -21,7 +21,7 @@ from engine.test_ledger import (
 )
 from stepdown.api.status import LEDGER_MAX, Entry, EntryState
 from stepdown.engine.annotation import annotation_for, annotation_of
-from stepdown.engine.fields import ABSENT, FieldChange, Target, encode
+from stepdown.engine.fields import ABSENT, FieldChange, Target, encode, same_text
 from stepdown.engine.ledger import TEXT_MAX, entry_id
 from stepdown.engine.patch import at_version, build_patch
 from stepdown.engine.settlement import Write, entry_target
@@ -47,6 +47,19 @@ def test_our_earlier_value_is_put_back_too_when_a_second_step_was_never_written(
 def test_a_field_that_is_back_already_ends_its_entry():
     found = settled([held()], {}, (SERVICE, service(FIRST)))
     assert ([entry.state for entry in found.retired], found.entries, found.writes) == (["Restored"], [], {})
+
+
+def test_the_originals_value_in_our_spelling_is_written_back_in_its_own():
+    entry = held(original="on", applied="on").model_copy(
+        update={"id": entry_id(FLAGS, FLAG), "target": entry_target(FLAGS), "path": FLAG, "original": '"\\u006fn"'}
+    )
+    there = obj(FLAGS, data={"flags.json": '{"flags":{"f":{"defaultVariant":"on"}}}'})
+    assert settled([entry], {}, (FLAGS, there)).writes[FLAGS].texts == {FLAG: '"\\u006fn"'}
+
+
+def test_values_too_deep_to_be_compared_are_the_same_when_they_are_spelled_alike():
+    deep = "[" * 100_000 + "]" * 100_000
+    assert [same_text(deep, deep), same_text(deep, f" {deep}")] == [True, False]
 
 
 def test_a_mark_that_is_left_is_taken_away_by_a_write_of_its_own():

@@ -50,6 +50,9 @@ def _decision(why: str) -> Decision:
         ("free 3<10", "free 2<10", "free 3<10"),
         ("free 3<10", "free 3<20", "free 3<20"),
         ("errors 10%>2%", "load 95%>80%", "load 95%>80%"),
+        ("held by a1", "held by a2", "held by a2"),
+        ("shop-static-1 fails", "shop-static-2 fails", "shop-static-2 fails"),
+        ("up in 1m30s", "up in 1m20s", "up in 1m30s"),
     ],
 )
 def test_another_reading_is_no_news_and_another_threshold_is(why, first: str, second: str, shown: str) -> None:

@@ -11,7 +11,7 @@ from stepdown.api.status import Entry
 from stepdown.engine.decide import Decision
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import FieldChange, Ref, encode, same_text, text_at
-from stepdown.engine.ledger import FieldKey, annotation_of, is_ours
+from stepdown.engine.ledger import FieldKey, annotation_of, entry_id, is_ours
 from stepdown.engine.patch import with_texts
 from stepdown.engine.reasons import Problem
 
@@ -178,10 +178,10 @@ class Plan:
             return holder
         obj = self.objects.get((change.target.kind, change.target.name))
         own_name = self._policy.partition("/")[2]
-        for entry in annotation_of(obj).values() if obj is not None else []:
-            if isinstance(entry, dict) and entry.get("path") == change.path and entry.get("policy") != own_name:
-                return str(entry.get("policy"))[:253]
-        return None
+        entry = annotation_of(obj).get(entry_id(change.target, change.path)) if obj is not None else None
+        if isinstance(entry, dict) and entry.get("policy") != own_name:
+            return str(entry.get("policy"))[:253]
+        return None  # a mark of another object's was copied here
 
 
 def _by_name(snapshot: Mapping[Ref, Any]) -> dict[tuple[str, str], dict[str, Any] | None]:

@@ -47,18 +47,10 @@ class Failed(Unknown):
     """
 
 
-class NotLeader(Unknown):
-    """The guard stopped a write. It was not sent, and the cycle goes on as after any write without an answer."""
-
-
-class Busy(Refused):
-    """Too many requests (429): nothing was done. The next turn tries again, however long the server asks to wait."""
-
-
 class Api:
     """One connection pool.
 
-    `guard` is called right before each write and may raise (NotLeader); `on_write` is told each write's resource.
+    `guard` is called right before each write and may raise Unknown; `on_write` is told each write's resource.
     `pauses` are the seconds before each further try of a read or a patch that failed.
     A lease needs an Api of its own: its writes come before leadership, and must not queue behind other calls; and one
     without pauses, for to a lease a Conflict says that somebody else was faster.
@@ -203,8 +195,6 @@ def _refusal(status: int, data: bytes) -> Exception:
         return Conflict(status, message)
     if status >= 500:
         return Failed(f"{status}: {message}")
-    if status == 429:
-        return Busy(status, message)
     return Refused(status, message)
 
 

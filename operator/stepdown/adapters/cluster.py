@@ -55,6 +55,8 @@ class KubernetesCluster:
             except Refused as error:
                 if error.status == 404:
                     return [] if ref.name is None else None
+                if error.is_busy:
+                    raise Unknown(f"{verb} {path}: {error.message}") from None
                 named = _named(error, verb, path, ref.name)
                 raise self._denials.denied(verb, path, namespace, named) from None
         self._denials.granted(verb, path)

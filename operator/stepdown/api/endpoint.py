@@ -33,6 +33,11 @@ class LabelSelector(Model):
         description="Further requirements. Example: [{key: team, operator: Exists}]",
     )
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether it selects objects whatever their labels are."""
+        return not self.match_labels and not self.match_expressions
+
     def matches(self, labels: dict[str, str]) -> bool:
         """Whether an object with these labels is selected."""
         return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(

@@ -127,7 +127,8 @@ class Endpoints:
         spec = self._specs.get(endpoint)
         if isinstance(spec, EndpointSpec):
             selector = spec.namespace_selector
-            if selector is not None and selector.matches(self._labels.get(namespace, {})):
+            labels = self._labels.get(namespace)
+            if selector is not None and (selector.matches(labels) if labels is not None else selector.is_everything):
                 return ()
             text = (
                 f"MetricsEndpoint {endpoint} does not allow namespace {namespace}:"

@@ -1,4 +1,4 @@
-"""Our mark on a target: the same facts as the ledger's, so that either alone is enough to restore.
+"""Our mark on a target: the same facts as the ledger's, so that a person can restore without it.
 
 It is compared and set in the same patch as the values that it describes. Replicas, reached through `/scale`, have
 none: an annotation on a Deployment would be copied to its ReplicaSets and stay there.

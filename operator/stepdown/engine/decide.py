@@ -29,6 +29,15 @@ def initial_state(ladder: Ladder) -> EngineState:
     return EngineState(level=ladder.steps[0].name)
 
 
+def at_full_service(ladder: Ladder, state: EngineState) -> EngineState:
+    """The memory of a policy that is to act from now on: what it only said it would do was never done.
+
+    What is known of its conditions stays, so that a step down is due at once where it was, as a step like any other.
+    """
+    cleared = {"deeper_since": None, "healthy_since": None, "trial": None}
+    return state.model_copy(update={"index": 0, "level": ladder.steps[0].name, **cleared})
+
+
 def after_gap(state: EngineState, now: float) -> EngineState:
     """The memory after a time in which nobody looked, or the clock was set: what was only waited for starts again.
 

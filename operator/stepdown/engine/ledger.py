@@ -178,7 +178,8 @@ def _keep(
             return apply(replaces=_earlier(entry) if entry.replaces is None else entry.replaces)
         if entry.level != level:
             return apply()
-        result.entries.append(entry)
+        # Replicas carry no mark: when they were written last is all that tells how long that may still arrive.
+        result.entries.append(_changed(entry, moment) if KINDS[change.target.kind].scale else entry)
         result.write(change.target, change.path, desired, restores=False)
         return True
     if entry.state is EntryState.INTENT and entry.replaces is None and not _is_marked(entry, obj):
@@ -199,9 +200,14 @@ def _keep(
 def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: str | None, moment: Moment) -> None:
     target = target_of(entry)
     if entry.state not in (EntryState.CONTESTED, EntryState.RESTORED):
-        if _is(current, entry.original):
+        if _is(current, entry.original) and not _is_our_spelling(current, entry):
             if _may_still_arrive(entry, moment):
                 result.entries.append(entry)
+                return
+            if entry.state is EntryState.INTENT and not KINDS[target.kind].scale and not _is_marked(entry, obj):
+                # A write of it may be under way. A mark, which goes again after it, makes the object another one to it.
+                result.entries.append(entry)
+                result.touch(target)
                 return
             entry = entry.model_copy(update={"state": EntryState.RESTORED})
         elif is_ours(current, entry):
@@ -217,10 +223,7 @@ def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: 
 
 
 def _may_still_arrive(entry: Entry, moment: Moment) -> bool:
-    """Whether a write of replicas that got no answer could still change them, unseen by any annotation.
-
-    Other targets carry the annotation, which a late write would bring along or fail at.
-    """
+    """Whether a write of replicas that got no answer could still change them, unseen by any annotation."""
     is_late = not 0 <= moment.now - entry.time < LATE_SECONDS
     return entry.state is EntryState.INTENT and KINDS[entry.target.kind].scale and not is_late
 
@@ -258,6 +261,11 @@ def _is(current: str | None, text: str | None) -> bool:
         return same_text(current, text)
     except ValueError:
         return False
+
+
+def _is_our_spelling(current: str | None, entry: Entry) -> bool:
+    """Whether a field holds the original's value as we have written it, which is not how it was written before."""
+    return current == entry.applied and entry.applied != entry.original
 
 
 def is_ours(current: str | None, entry: Entry) -> bool:

@@ -100,7 +100,7 @@ def analyse(promql: str) -> Query:
     return found
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=4_096)  # 140 MB of the longest queries that a tenant may write, a few of usual ones
 def _analysed(promql: str) -> Query | str:
     """The query, or what is wrong with it. Remembered, good or bad: policies ask the same all day."""
     try:

@@ -27,6 +27,9 @@ from stepdown.engine.reasons import Problem, Reason
 MESSAGE_MAX = 1024
 CONDITION_MAX = 2048
 
+OBSERVING = "Observing"
+"""The state of a policy in mode Observe, for as long as nothing else is worth more of a word."""
+
 WHY_MAX = 48
 """Longest WHY, so that the line of `kubectl get` stays within 100 columns."""
 
@@ -106,7 +109,7 @@ def _state(report: Report) -> str:
     if reason is Reason.OVERRIDDEN:
         return "Held"
     if report.observing:
-        return "Observing"
+        return OBSERVING
     if report.contested:
         return "Contested"
     if report.restoring:
@@ -254,8 +257,8 @@ def _restoring_text(ledger: Sequence[Entry]) -> str:
     )
 
 
-_NUMBER = re.compile(r"(?<![<>0-9.-])-?[0-9][0-9.e+-]*[a-zA-Z%]*")
-"""A reading; a threshold (behind < or >) is none, so another threshold is news."""
+_NUMBER = re.compile(r"(?<![\w<>.-])-?(?:[0-9][0-9.e+-]*[a-zA-Z%]*)+")
+"""A reading. A threshold (behind < or >) is none, nor is what ends a name: another one of these is news."""
 
 
 def _same(left: str, right: str) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stepdown.adapters.api import Api, Busy, NoCluster
+from stepdown.adapters.api import Api, NoCluster
 from stepdown.adapters.cluster import KubernetesCluster
 from stepdown.adapters.context import current_namespace
 from stepdown.controller.logs import Quiet
@@ -139,8 +139,9 @@ async def _until(ends: float, wanted: _Wanted) -> list[Policy]:
     while True:
         try:
             return await wanted.policies()
-        except (Unknown, Busy):
-            if not wanted.request.uninstalls or time.monotonic() + RETRY_SECONDS >= ends:
+        except (Unknown, Refused) as error:
+            may_heal = isinstance(error, Unknown) or error.is_busy
+            if not may_heal or not wanted.request.uninstalls or time.monotonic() + RETRY_SECONDS >= ends:
                 raise
         await asyncio.sleep(RETRY_SECONDS)
 

@@ -74,6 +74,8 @@ class Restorer:
     suspend: Suspend | None
     epoch: int
     pages: Pages | None = None
+    claiming: set[str] = field(default_factory=set)
+    """Policies, by uid, whose targets are not all marked as ours yet."""
 
     async def restore(self, policy: Policy, now: float) -> Outcome:
         """Brings one policy as far back as the cluster lets us."""
@@ -119,8 +121,11 @@ class Restorer:
         policy, held = outcome.policy, list(status.ledger)
         objects = await read_targets(self.cluster, policy.namespace, held)
         writer = Writer(self.cluster, self.journal)
-        if status.epoch != self.epoch:
-            policy, status = await writer.claim(policy, status, objects, self.epoch)
+        if status.epoch != self.epoch or policy.uid in self.claiming:
+            self.claiming.add(policy.uid)
+            policy, status, is_done = await writer.claim(policy, status, objects, self.epoch)
+            if is_done:
+                self.claiming.discard(policy.uid)
         written = await writer.apply(policy, status, {}, objects, Moment(self.epoch, (), now), upwards=True)
         outcome.policy = written.policy
         left = {entry.id for entry in written.status.ledger}

@@ -100,3 +100,5 @@ async def _one(restorer: Restorer, policy: Policy) -> Outcome:
         return Outcome(policy, left=[f"{label(policy)}: {error.message}"], hopeless=error.lacks_right)
     except Unknown as error:
         return Outcome(policy, left=[f"{label(policy)}: {error}"])
+    except Exception as error:  # what makes the code fail for one policy must not keep the others
+        return Outcome(policy, left=[f"{label(policy)}: {type(error).__name__} {error}"], hopeless=True)

@@ -166,4 +166,36 @@ BUGS = (
             "tests/cycle/test_side_by_side.py::test_row_49_two_policies_that_step_down_at_the_same_moment_lose_no_original",
         ),
     ),
+    Bug(
+        "late-write-finds-nobody",
+        "An intent whose field looks untouched ends without a write. The write that got no answer arrives afterwards,"
+        " and its value is held by nobody. Found by a review.",
+        (
+            Edit(
+                _LEDGER,
+                "if entry.state is EntryState.INTENT and not KINDS[target.kind].scale and not _is_marked(entry, obj):",
+                "if False:",
+            ),
+        ),
+        (
+            "tests/cycle/test_late_writes.py::test_row_6_a_write_that_arrives_after_its_policy_was_deleted_changes_nothing",
+        ),
+    ),
+    Bug(
+        "repeated-write-of-replicas-not-noted",
+        "Replicas are written again and again without an answer, and only the first write's time is known: a deletion"
+        " does not wait for the last one. Found by a review.",
+        (Edit(_LEDGER, "_changed(entry, moment) if KINDS[change.target.kind].scale else entry", "entry"),),
+        (
+            "tests/cycle/test_late_writes.py"
+            "::test_row_6_a_deletion_waits_for_replicas_that_were_written_again_and_again_without_an_answer",
+        ),
+    ),
+    Bug(
+        "restored-in-our-spelling",
+        "A deeper level wants the original's value and writes it its own way; that is taken for restored, though the"
+        " document is another one by its bytes. Found by a review.",
+        (Edit(_LEDGER, " and not _is_our_spelling(current, entry)", ""),),
+        ("tests/engine/test_ledger_ends.py::test_the_originals_value_in_our_spelling_is_written_back_in_its_own",),
+    ),
 )

@@ -153,4 +153,14 @@ BUGS = (
         ),
         ("tests/controller/test_logs.py::test_plain_text_is_one_line_without_control_characters",),
     ),
+    Bug(
+        "observed-steps-taken-at-once",
+        "What a policy in mode Observe said it would do is done in one tick when it may act, past the mass guard: a bad"
+        " rule degrades everything. Found by a review.",
+        (Edit(_CYCLE, "prepared.spec.mode is Mode.ENFORCE and status.summary.state == OBSERVING", "False"),),
+        (
+            "tests/cycle/test_mass_guard.py"
+            "::test_policies_that_only_watched_until_now_are_counted_when_they_begin_to_act",
+        ),
+    ),
 )
