@@ -20,6 +20,7 @@ from stepdown.engine.ledger import (
     Write,
     annotation_for,
     annotation_of,
+    is_only_intended,
     settle,
     target_of,
 )
@@ -39,8 +40,9 @@ class Written:
     """What a pass of the writer left: the policy as stored, its status, and what happened on the way.
 
     `problems` are refusals by target; `pending` are fields that aren't as wanted yet; `answered` are targets that a
-    write has just given back. `judged` are objects as the facts were found on them: a write of ours afterwards makes
-    us the last who has changed a list that others changed before.
+    write has just given back; `never` are entries, by id, that were intended and have had no effect. `judged` are
+    objects as the facts were found on them: a write of ours afterwards makes us the last who has changed a list that
+    others changed before.
     """
 
     policy: Policy
@@ -50,6 +52,7 @@ class Written:
     problems: list[tuple[Problem, str, Target]] = field(default_factory=list)
     pending: set[FieldKey] = field(default_factory=set)
     answered: set[Target] = field(default_factory=set)
+    never: set[str] = field(default_factory=set)
     judged: Objects = field(default_factory=dict)
 
 
@@ -96,6 +99,7 @@ class Writer:
         done.pending = after.pending
         refused = {target for _, _, target in done.problems}
         entries = [_blocked(entry, wanted, refused) for entry in after.entries]
+        entries = [entry for entry in entries if entry.id not in done.never]
         entries += _unfinished(after)
         done.problems += after.refusals
         done.status = done.status.model_copy(update={"ledger": entries})
@@ -147,6 +151,10 @@ class Writer:
             objects[place] = await self._look(done.policy.namespace, target)
             return
         except Refused as error:
+            intended = {e.id for e in settlement.entries if target_of(e) == target and is_only_intended(e, obj)}
+            if intended and not write.texts and not error.is_busy:
+                done.never |= intended  # not even a mark is let through, so no earlier write was
+                return
             done.problems.append((problem_of(error), f"{target.kind} {target.name}: {error.message}", target))
             return
         objects[place] = _scaled(obj, result) if subresource else result

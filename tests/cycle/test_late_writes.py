@@ -8,7 +8,7 @@ import pytest
 
 from cycle.world import World, run
 from stepdown.engine.fields import Target
-from stepdown.ports import Conflict, JsonPatch, Object, Unknown
+from stepdown.ports import Conflict, JsonPatch, Object, Refused, Unknown
 
 Sent = tuple[str, Target, JsonPatch, str]
 
@@ -65,6 +65,28 @@ def test_row_6_a_write_that_arrives_after_its_policy_was_deleted_changes_nothing
     assert slow.sent
     assert slow.all_arrive() == 0
     assert slow.world.as_at_first()
+
+
+@pytest.mark.row(12)
+def test_row_12_what_was_intended_and_is_refused_to_the_end_is_held_no_longer_than_it_is_wanted() -> None:
+    world = World()
+    world.ticks(2)
+    patch = world.sandbox.patch
+
+    async def refusing(namespace: str, target: Target, operations: JsonPatch, subresource: str = "") -> Object:
+        if target.kind == "ConfigMap":
+            raise Refused(403, "the flags are frozen")
+        return await patch(namespace, target, operations, subresource)
+
+    world.sandbox.patch = refusing  # type: ignore[method-assign]
+    world.values["load"] = 0.92
+    world.ticks(3)
+    held = {entry["state"] for entry in world.status["ledger"] if entry["target"]["kind"] == "ConfigMap"}
+    world.values["load"] = 0.1
+    world.ticks(10)
+
+    assert held == {"Intent"}
+    assert world.at_rest()
 
 
 @pytest.mark.row(6)

@@ -22,9 +22,9 @@ from engine.test_ledger import (
 from stepdown.api.status import LEDGER_MAX, Entry, EntryState
 from stepdown.engine.annotation import annotation_for, annotation_of
 from stepdown.engine.fields import ABSENT, FieldChange, Target, encode, same_text
-from stepdown.engine.ledger import TEXT_MAX, entry_id
+from stepdown.engine.ledger import entry_id
 from stepdown.engine.patch import at_version, build_patch
-from stepdown.engine.settlement import Write, entry_target
+from stepdown.engine.settlement import TEXT_MAX, Write, entry_target
 
 
 def test_a_field_that_is_no_longer_wanted_is_put_back():

@@ -8,8 +8,8 @@ from engine.test_ledger_ends import GOOD, flag_entry, many, scale_intent
 from stepdown.api.status import Entry, EntryState
 from stepdown.engine.annotation import annotation_for
 from stepdown.engine.fields import FieldChange
-from stepdown.engine.ledger import REAPPLY_MAX, TEXT_MAX
-from stepdown.engine.settlement import Settlement
+from stepdown.engine.ledger import REAPPLY_MAX
+from stepdown.engine.settlement import TEXT_MAX, Settlement
 
 YOUNG, OLD = NOW.now - 59, NOW.now - 60
 KEY = (SHOP, REPLICAS)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from stepdown.api.status import LEDGER_MAX, Entry, EntryState
+from stepdown.api.status import Entry, EntryState
 from stepdown.engine.annotation import annotation_for, annotation_of
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import KINDS, FieldChange, Target, encode, same_text, text_at
@@ -29,6 +29,7 @@ __all__ = [
     "annotation_for",
     "annotation_of",
     "entry_id",
+    "is_only_intended",
     "is_ours",
     "settle",
     "short",
@@ -37,12 +38,6 @@ __all__ = [
 
 REAPPLY_MAX = 3
 """How often a reverted field is set again before it is given up as Contested."""
-
-TEXT_MAX = 32_768
-"""Characters of the longest value that an entry keeps, as the resource's schema has it."""
-
-TEXTS_MAX = 262_144
-"""Characters of all values in a ledger together: the API server stores no object much larger than a megabyte."""
 
 LATE_SECONDS = 60.0
 """How long a write without an answer may still arrive: as long as the API server works on a request."""
@@ -106,7 +101,7 @@ def _begin(result: Settlement, change: FieldChange, objects: Objects, moment: Mo
     desired = encode(change.desired)
     if same_text(current, desired):
         return
-    reason = _no_room(result, current, desired)
+    reason = result.no_room(current, desired)
     if reason is not None:
         result.refuse(change, Problem.LEDGER_FULL, reason)
         return
@@ -124,19 +119,6 @@ def _begin(result: Settlement, change: FieldChange, objects: Objects, moment: Mo
         )
     )
     result.write(target, change.path, desired, restores=False)
-
-
-def _no_room(result: Settlement, current: str | None, desired: str | None) -> str | None:
-    """Why one more entry with these texts can't be kept."""
-    longest = max(len(current or ""), len(desired or ""))
-    if longest > TEXT_MAX:
-        return f"its value has {longest} characters, and only {TEXT_MAX} can be kept for restoring; make it shorter"
-    if len(result.entries) >= LEDGER_MAX:
-        return f"{LEDGER_MAX} fields are held already; take actions out of the policy"
-    texts = sum(len(text or "") for entry in result.entries for text in (entry.original, entry.applied))
-    if texts + len(current or "") + len(desired or "") > TEXTS_MAX:
-        return f"more than {TEXTS_MAX} characters of values would be held; take actions out of the policy"
-    return None
 
 
 def _keep(
@@ -204,7 +186,7 @@ def _restore(result: Settlement, entry: Entry, obj: Mapping[str, Any], current: 
             if _may_still_arrive(entry, moment):
                 result.entries.append(entry)
                 return
-            if entry.state is EntryState.INTENT and not KINDS[target.kind].scale and not _is_marked(entry, obj):
+            if is_only_intended(entry, obj):
                 # A write of it may be under way. A mark, which goes again after it, makes the object another one to it.
                 result.entries.append(entry)
                 result.touch(target)
@@ -260,6 +242,19 @@ def _is(current: str | None, text: str | None) -> bool:
     try:
         return same_text(current, text)
     except ValueError:
+        return False
+
+
+def is_only_intended(entry: Entry, obj: Mapping[str, Any]) -> bool:
+    """Whether a field holds what was there before, and no mark says that a write of it has ever arrived.
+
+    Replicas carry no mark, so that this can't be said of them.
+    """
+    if entry.state is not EntryState.INTENT or KINDS[entry.target.kind].scale or _is_marked(entry, obj):
+        return False
+    try:
+        return _is(text_at(obj, entry.path), entry.original)
+    except NotADocument:
         return False
 
 

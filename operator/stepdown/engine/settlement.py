@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from stepdown.api.status import Entry, EntryTarget
+from stepdown.api.status import LEDGER_MAX, Entry, EntryTarget
 from stepdown.engine.fields import KINDS, FieldChange, Target
 from stepdown.engine.reasons import EventReason, Problem
+
+TEXT_MAX = 32_768
+"""Characters of the longest value that an entry keeps, as the resource's schema has it."""
+
+TEXTS_MAX = 262_144
+"""Characters of all values in a ledger together: the API server stores no object much larger than a megabyte."""
 
 FieldKey = tuple[Target, str]
 
@@ -54,6 +60,18 @@ class Settlement:
         """Adds a write that changes nothing but the annotation."""
         if target not in self.writes:
             self.writes[target] = Write(target, {}, True)
+
+    def no_room(self, current: str | None, desired: str | None) -> str | None:
+        """Why one more entry with these texts can't be kept."""
+        longest = max(len(current or ""), len(desired or ""))
+        if longest > TEXT_MAX:
+            return f"its value has {longest} characters, and only {TEXT_MAX} can be kept for restoring; make it shorter"
+        if len(self.entries) >= LEDGER_MAX:
+            return f"{LEDGER_MAX} fields are held already; take actions out of the policy"
+        texts = sum(len(text or "") for entry in self.entries for text in (entry.original, entry.applied))
+        if texts + len(current or "") + len(desired or "") > TEXTS_MAX:
+            return f"more than {TEXTS_MAX} characters of values would be held; take actions out of the policy"
+        return None
 
     def refuse(self, change: FieldChange, problem: Problem, reason: str) -> None:
         """Leaves a wanted change unmade, and says why."""

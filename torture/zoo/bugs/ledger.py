@@ -170,13 +170,7 @@ BUGS = (
         "late-write-finds-nobody",
         "An intent whose field looks untouched ends without a write. The write that got no answer arrives afterwards,"
         " and its value is held by nobody. Found by a review.",
-        (
-            Edit(
-                _LEDGER,
-                "if entry.state is EntryState.INTENT and not KINDS[target.kind].scale and not _is_marked(entry, obj):",
-                "if False:",
-            ),
-        ),
+        (Edit(_LEDGER, "if is_only_intended(entry, obj):", "if False:"),),
         (
             "tests/cycle/test_late_writes.py::test_row_6_a_write_that_arrives_after_its_policy_was_deleted_changes_nothing",
         ),
