@@ -22,7 +22,7 @@ from engine.test_ledger import (
 from stepdown.api.status import LEDGER_MAX, Entry, EntryState
 from stepdown.engine.annotation import annotation_for, annotation_of
 from stepdown.engine.fields import ABSENT, FieldChange, Target, encode, same_text
-from stepdown.engine.ledger import entry_id
+from stepdown.engine.ledger import entry_id, is_only_intended
 from stepdown.engine.patch import at_version, build_patch
 from stepdown.engine.settlement import TEXT_MAX, Write, entry_target
 
@@ -47,6 +47,42 @@ def test_our_earlier_value_is_put_back_too_when_a_second_step_was_never_written(
 def test_a_field_that_is_back_already_ends_its_entry():
     found = settled([held()], {}, (SERVICE, service(FIRST)))
     assert ([entry.state for entry in found.retired], found.entries, found.writes) == (["Restored"], [], {})
+
+
+def test_an_intent_that_looks_untouched_is_marked_so_that_a_late_write_finds_another_object():
+    found = settled([held(EntryState.INTENT)], {}, (SERVICE, service(FIRST)))
+    assert (found.entries, found.retired) == ([held(EntryState.INTENT)], [])
+    assert found.writes == {SERVICE: Write(SERVICE, {}, restores=True)}
+
+
+def test_an_intent_that_was_marked_ends_and_its_mark_goes():
+    found = settled([held(EntryState.INTENT)], {}, (SERVICE, service(FIRST, marked=True)))
+    assert ([entry.state for entry in found.retired], found.entries) == (["Restored"], [])
+    assert found.writes == {SERVICE: Write(SERVICE, {}, restores=True)}
+
+
+@pytest.mark.parametrize(
+    ("state", "there", "is_only_intended_there"),
+    [
+        (EntryState.INTENT, service(FIRST), True),
+        (EntryState.INTENT, service(FIRST, marked=True), False),
+        (EntryState.INTENT, service(OURS), False),
+        (EntryState.APPLIED, service(FIRST), False),
+    ],
+    ids=["untouched", "marked", "written", "applied"],
+)
+def test_an_entry_is_only_intended_where_nothing_says_that_it_was_ever_written(state, there, is_only_intended_there):
+    assert is_only_intended(held(state), there) is is_only_intended_there
+
+
+def test_of_replicas_and_of_a_document_that_cant_be_read_it_is_never_said():
+    replicas = held(EntryState.INTENT).model_copy(update={"target": entry_target(SHOP), "path": REPLICAS})
+    flag = held(EntryState.INTENT).model_copy(update={"target": entry_target(FLAGS), "path": FLAG})
+    there = obj(SHOP, spec={"replicas": FIRST})
+    assert [is_only_intended(replicas, there), is_only_intended(flag, obj(FLAGS, data={"flags.json": "{"}))] == [
+        False,
+        False,
+    ]
 
 
 def test_the_originals_value_in_our_spelling_is_written_back_in_its_own():

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.play import START, Play, condition, ladder_of, level
-from stepdown.engine.decide import after_gap, decide, initial_state
+from stepdown.api.status import TrialState
+from stepdown.engine.decide import after_gap, at_full_service, decide, initial_state
 from stepdown.engine.ladder import build_ladder
 from stepdown.engine.observation import Missing
 
@@ -193,6 +194,20 @@ def test_after_a_gap_the_healthy_window_starts_again():
     play.state = after_gap(play.state, play.now)
     assert play.until(60) == ["core-only"] * 6
     assert play.see() == "full"
+
+
+def test_what_was_only_said_begins_at_full_service_and_what_is_known_of_the_signals_stays():
+    play = Play(ladder_of(CORE))
+    play.see(load=0.9)
+    before = play.state
+    told = before.model_copy(
+        update={"deeper_since": START, "healthy_since": START, "trial": TrialState(level="core-only", started=START)}
+    )
+    after = at_full_service(play.ladder, told)
+    assert after == before.model_copy(update={"index": 0, "level": "full"})
+    assert (after.deeper_since, after.healthy_since, after.trial, after.breaches) == (None, None, None, before.breaches)
+    play.state = after
+    assert (play.see(), play.reason) == ("core-only", "Breached")
 
 
 def test_a_gap_changes_nothing_where_nothing_is_waited_for():
