@@ -137,7 +137,7 @@ def a_step_has_its_reason(_world: "World", stored: Stored) -> Found:
     before, after = _state(stored.before), _state(stored.after)
     if not stored.ours or before is None or after is None or _overridden(stored.after):
         return
-    was, now = int(before.get("index", 0)), int(after.get("index", 0))
+    was, now = _place_before(stored), int(after.get("index", 0))
     called = max((place for place, (name, bound) in THRESHOLDS.items() if _above(stored, name, bound)), default=0)
     if now > was and called < now:
         yield f"stepped down to {after['level']} with {dict(stored.values)}"
@@ -157,7 +157,7 @@ def steps_are_spaced_and_budgeted(_world: "World", stored: Stored) -> Found:
     before, after = _state(stored.before), _state(stored.after)
     if not stored.ours or before is None or after is None or _overridden(stored.after):
         return
-    if int(after.get("index", 0)) >= int(before.get("index", 0)):
+    if int(after.get("index", 0)) >= _place_before(stored):
         return
     most, seconds = BUDGET
     spent = [at for at in before.get("transitions", []) if at > stored.now - seconds]
@@ -253,6 +253,14 @@ def _ledger(policy: Object | None) -> list[Entry]:
 
 def _state(policy: Object | None) -> Mapping[str, Any] | None:
     return ((policy or {}).get("status") or {}).get("state")
+
+
+def _place_before(stored: Stored) -> int:
+    """The place on the ladder before; full service where the policy only observed until now, and begins to act."""
+    before = (stored.before or {}).get("status") or {}
+    acts = (stored.after["spec"].get("mode") or "Enforce") == "Enforce"
+    begins = acts and (before.get("summary") or {}).get("state") == "Observing"
+    return 0 if begins else int((before.get("state") or {}).get("index", 0))
 
 
 def _overridden(policy: Object) -> bool:

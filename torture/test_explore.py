@@ -41,8 +41,11 @@ def test_what_went_wrong_once_does_not_again(line: str):
 FALSELY_ACCUSED = [
     "0:signals=good 3:kill=a 3:signals=both 6:edit-policy 12:pause 13:signals=Empty 14:settle",
     "34:backup=1 36:backup=1 36:unheard",
+    "0:signals=good 3:signals=both 4:observe 7:twice 10:settle",
 ]
-"""A store in flight decided on what was measured before; and who hasn't heard of a backup yet isn't at rest."""
+"""A store in flight decided on what was measured before; who hasn't heard of a backup yet isn't at rest; and a policy
+that begins to act has never left full service.
+"""
 
 
 @pytest.mark.parametrize("line", FALSELY_ACCUSED)
