@@ -1,4 +1,4 @@
-"""Many who ask for one page at once: so many a second as are told, or as this machine's cores can ask.
+"""Many who ask for one page at once: so many a second as are told, or fewer where this machine's cores can't.
 
 vegeta asks, each time on a connection of its own. It has a bound of workers, because who waits for an answer here takes
 memory that a browser elsewhere wouldn't.
