@@ -117,8 +117,8 @@ def test_turns_that_overlap_share_the_places_and_to_wait_for_one_is_not_to_be_sl
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prometheus_batches, "GRACE_SECONDS", 0)
-    ask = Busy(0.06)
-    batches = Batches(ask, 1, 0.11)
+    ask = Busy(0.3)
+    batches = Batches(ask, 1, 0.55)
     alone = Joined(size=1)
 
     async def both() -> list[int]:
