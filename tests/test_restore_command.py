@@ -13,6 +13,7 @@ from stepdown.restore.leading import Place
 from stepdown.restore.restorer import Outcome
 from stepdown.restore.rounds import Rounds
 
+NAMED = Place("ops", "stepdown")
 POLICIES = "/apis/stepdown.dev/v1alpha1{}/degradationpolicies"
 NO_RIGHT = Refused(403, 'degradationpolicies is forbidden: User "op" cannot list resource')
 
@@ -39,12 +40,18 @@ class Server:
 def asked(monkeypatch: pytest.MonkeyPatch):
     """Runs the command as the chart's hook does, in some namespaces; gives the exit code."""
 
-    def run(answers: dict[str, Any], *namespaces: str, uninstalls: bool = True, deadline: float = 3.0) -> int:
+    def run(
+        answers: dict[str, Any],
+        *namespaces: str,
+        uninstalls: bool = True,
+        deadline: float = 3.0,
+        place: Place = NAMED,
+    ) -> int:
         async def connect() -> Server:
             return Server(**answers)
 
         monkeypatch.setattr(Api, "connect", connect)
-        return restore(Request(None, namespaces, False, uninstalls, deadline, Place("ops", "stepdown")))
+        return restore(Request(None, namespaces, False, uninstalls, deadline, place))
 
     return run
 
@@ -111,14 +118,11 @@ LEASES = "/apis/coordination.k8s.io/v1"
     ],
 )
 def test_a_lease_that_nobody_named_must_be_there_for_an_operator_of_another_name_would_go_on_writing(
-    monkeypatch: pytest.MonkeyPatch, capsys, namespace: str | None, leases: dict[str, Any], where: str
+    asked, capsys, namespace: str | None, leases: dict[str, Any], where: str
 ) -> None:
-    async def connect() -> Server:
-        return Server(**leases, **{POLICIES.format(""): {"items": [POLICY], "metadata": {}}})
+    answers = {**leases, POLICIES.format(""): {"items": [POLICY], "metadata": {}}}
 
-    monkeypatch.setattr(Api, "connect", connect)
-
-    assert restore(Request(None, (), False, False, 3.0, Place(namespace, "stepdown", is_guess=True))) == 1
+    assert asked(answers, uninstalls=False, place=Place(namespace, "stepdown", is_guess=True)) == 1
     assert capsys.readouterr().err == (
         f"stepdown: no Lease stepdown {where}: name the operator's with --lease-name"
         " (kubectl get leases --all-namespaces shows it), or, where no operator is left, any name\n"

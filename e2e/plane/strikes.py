@@ -22,9 +22,6 @@ KINDS = (POLICY, "Service", "ConfigMap", "Deployment")
 SHORT_LEASE = {"lease": {"name": "stepdown", "durationSeconds": 2, "renewSeconds": 0.4}}
 """Configuration of its operators: a dead leader is replaced after two seconds."""
 
-LONGER_LEASE = {"lease": {"name": "stepdown", "durationSeconds": 5, "renewSeconds": 0.5}}
-"""One that a busy machine doesn't take away from its leader."""
-
 REPLICAS = 3
 
 Lands = Callable[[Object], bool]

@@ -19,7 +19,8 @@ from plane.operator import Operator
 from plane.record import Record
 from plane.release import Release
 from plane.shop import POLICY
-from plane.strikes import KINDS, LONGER_LEASE, SHORT_LEASE, Lands, Moment, Stage
+from plane.strikes import KINDS, SHORT_LEASE, Lands, Moment, Stage
+from replicas.pair import UNHURRIED
 
 RELEASE_SECONDS = 2.0
 """By when an operator that is told to end has let go of its lease."""
@@ -105,7 +106,9 @@ def stage(record_and_stage: tuple[Record, Stage]) -> Stage:
     return record_and_stage[1].begin()
 
 
-unhurried = pytest.mark.parametrize("record_and_stage", [LONGER_LEASE], indirect=True, ids=["unhurried"])
+unhurried = pytest.mark.parametrize(
+    "record_and_stage", [{"lease": SHORT_LEASE["lease"] | UNHURRIED}], indirect=True, ids=["unhurried"]
+)
 """Nobody else may lead before the one that leads is told to end."""
 
 
