@@ -1,5 +1,6 @@
 """What a node could leave behind, and how it is taken away."""
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -12,9 +13,11 @@ _HIERARCHIES = Path("/sys/fs/cgroup")
 
 
 def cgroups() -> list[Path]:
-    """The node's cgroups, the deepest first."""
-    roots = [root for root in _HIERARCHIES.glob(f"*/{CGROUP}") if root.is_dir()]
-    found = [folder for root in roots for folder in (root, *root.rglob("*")) if folder.is_dir()]
+    """The node's cgroups, the deepest first.
+
+    Walked by `os.walk`, which passes over a folder that goes away meanwhile: `Path.rglob` fails there.
+    """
+    found = [Path(folder) for root in _HIERARCHIES.glob(f"*/{CGROUP}") for folder, _, _ in os.walk(root)]
     return sorted(found, key=lambda folder: len(folder.parts), reverse=True)
 
 

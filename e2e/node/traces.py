@@ -41,7 +41,7 @@ class Traces:
 
 
 def traces() -> Traces:
-    """This machine now."""
+    """This machine now, also while parts of it go away: `os.walk` passes over those, and `Path.rglob` fails."""
     return Traces(
         mounts=frozenset(Path("/proc/mounts").read_text().splitlines()),
         namespaces=_printed("ip", "netns", "list"),
@@ -65,14 +65,15 @@ def _printed(*command: str) -> frozenset[str]:
 
 
 def _cgroups() -> Iterator[str]:
-    for path in Path("/sys/fs/cgroup").rglob("*"):
-        if path.is_dir() and any(word in str(path) for word in _CGROUPS):
-            yield str(path)
+    for folder, _, _ in os.walk("/sys/fs/cgroup"):
+        if any(word in folder for word in _CGROUPS):
+            yield folder
 
 
 def _settings() -> Iterator[str]:
     root = Path("/proc/sys")
-    for path in (path for name in _SETTINGS for path in (root / name).rglob("*") if path.is_file()):
+    walked = (found for top in _SETTINGS for found in os.walk(root / top))
+    for path in (Path(folder) / file for folder, _, files in walked for file in files):
         name = str(path.relative_to(root))
         if not name.startswith(_RESTLESS):
             with contextlib.suppress(OSError, UnicodeDecodeError):
