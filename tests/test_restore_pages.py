@@ -2,9 +2,13 @@
 
 import asyncio
 
+import pytest
+
 from cycle.world import World
-from stepdown.ports import Policy, Unknown
+from stepdown.ports import Policy, Refused, Unknown
 from stepdown.restore.restorer import Outcome, Restorer
+
+DENIED = 'deployments is forbidden: User "operator" cannot delete resource'
 
 
 def restored(world: World, *, leaves: bool = True) -> Outcome:
@@ -50,8 +54,25 @@ def test_a_status_page_that_cannot_go_is_left_and_said() -> None:
     world.sandbox.on_call = refuse
     outcome = restored(world)
 
-    assert outcome.left == [f"default/shop: Deployment {name}, a status page, is not deleted yet"]
+    assert outcome.left == [f"default/shop: Deployment {name}, a status page, is not deleted yet: no answer"]
     assert world.status["pages"] == [name]
+
+
+@pytest.mark.parametrize("denied", ["read", "remove stepdown-page-shop-1a2b3c4d"])
+def test_a_status_page_in_a_namespace_that_was_closed_to_us_keeps_no_uninstall_waiting(denied: str) -> None:
+    world, name = paged()
+
+    def refuse(when: str, what: str) -> None:
+        if (when, what) == ("before", denied):
+            raise Refused(403, DENIED)
+
+    world.sandbox.on_call = refuse
+    outcome = restored(world)
+
+    assert outcome.is_complete
+    assert outcome.done == [
+        f"default/shop: Deployment {name}, a status page, stays until the policy is deleted: {DENIED}"
+    ]
 
 
 def test_a_restore_by_hand_leaves_status_pages_where_they_are() -> None:

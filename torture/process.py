@@ -242,7 +242,6 @@ def _copied(thing: Thing, **others: object) -> Thing:
 def _remembered(memory: Memory) -> Memory:
     return replace(
         memory,
-        missing_since=dict(memory.missing_since),
         issues=list(memory.issues),
         rejected=list(memory.rejected),
         told=set(memory.told),

@@ -17,21 +17,21 @@ from stepdown.actions.planning import Plan
 from stepdown.actions.starting import is_short
 from stepdown.api.policy import Mode, PolicySpec
 from stepdown.api.status import EngineState, PolicyStatus
-from stepdown.engine.decide import NO_LEVELS, after_gap, at_full_service, decide, initial_state
+from stepdown.engine.decide import NO_LEVELS, after_gap, decide, in_mode, initial_state
 from stepdown.engine.fields import Ref
 from stepdown.engine.ledger import Moment
 from stepdown.engine.observation import Observation
 from stepdown.engine.reasons import EventReason, Problem, Reason
-from stepdown.engine.report import OBSERVING, Report, render, with_transition
+from stepdown.engine.report import Report, render, with_transition
 from stepdown.mass_guard import MassGuard, held_back, override_of
-from stepdown.news import News
+from stepdown.news import News, step_event
 from stepdown.page_keeper import PageKeeper, keep_pages
 from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, Unknown
 from stepdown.prepared import NO_TOUCHES, Claims, Memory, Prepared, Problems
 from stepdown.refresher import Refresher
 from stepdown.restarter import Restarter, restarts_of
-from stepdown.tick import Tick, report_of, report_of_nothing
-from stepdown.writer import Objects, Writer, problem_of, read_targets
+from stepdown.tick import Tick, report_of, report_of_nothing, report_of_refusal
+from stepdown.writer import Objects, Writer, read_targets
 
 RESTORE_DEADLINE_SECONDS = 600.0
 """How long a deletion may wait for what can't be restored."""
@@ -87,26 +87,26 @@ class Cycle:
         memory: Memory,
         now: float,
     ) -> Policy:
-        before = status.state or initial_state(prepared.ladder)
-        if prepared.spec.mode is Mode.ENFORCE and status.summary.state == OBSERVING:
-            before = at_full_service(prepared.ladder, before)
+        ladder, observing = prepared.ladder, prepared.spec.mode is Mode.OBSERVE
+        before = in_mode(ladder, memory.latest(status.state) or initial_state(ladder), observing=observing)
         if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * prepared.spec.interval + 5:
             before = after_gap(before, now)
         memory.looked_at = now
         if not policy.has_finalizer:
             memory.touched = NO_TOUCHES
-        decision, state = decide(prepared.ladder, before, observations, now)
+        decision, state = decide(ladder, before, observations, now)
+        memory.seen = (status.state, before if decision.is_transition else state)
         tick = Tick(policy, status, prepared, memory, now, decision, state)
         due = memory.must_verify(policy, now) or not prepared.pages.keys() >= set(status.pages)
         if decision.level or decision.is_transition or status.ledger or due:
             try:
                 await self._plan(tick, before)
             except Refused as error:
-                text = f"{error.message}; nothing is changed until then"
-                report = report_of_nothing(policy, status, now, ((problem_of(error), text),))
-                return await self._store(policy, status, report, memory, prepared.spec)
+                refusal = report_of_refusal(tick, error)
+                return await self._store(tick.policy, tick.status, refusal, memory, prepared.spec)
         if tick.decision.is_transition:
             tick.status = with_transition(tick.status, tick.decision, tick.left, tick.entered, now)
+            memory.untold += ((tick.status.history[-1], step_event(tick.decision, observing=observing)),)
         if tick.decision.reason is not Reason.MASS_DEGRADATION:
             self.guard.let_go(label(policy))
         if not tick.is_suspended:
@@ -136,7 +136,7 @@ class Cycle:
         waiting = unavailable if tick.decision.reason is Reason.FALLBACK_NOT_READY else NO_LEVELS
         faulty = plan.faulty() if tick.is_acting and not tick.is_suspended else NO_LEVELS
         memory.issues = wrong + plan.issues + plan.conflicts + plan.unready(tick.undone | waiting | faulty)
-        memory.issues += (plan.amiss(tick.decision.level) if tick.is_acting else []) + held
+        memory.issues += (plan.amiss(tick.decision.level, waiting) if tick.is_acting else []) + held
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
         tick.restarts = restarts_of(tick, snapshot)
         tick.status = tick.status.model_copy(update={"restarts": tick.restarts.remembered})
@@ -188,8 +188,8 @@ class Cycle:
             policy = await self.journal.store(policy, after)
         self.claims.note(label(policy), after.ledger)
         news = News(self.journal, policy)
-        if report.decision is not None and report.decision.is_transition:
-            news.moved(report.decision, observing=report.observing)
+        news.moved(memory.untold, after.history)
+        memory.untold = ()
         news.changed(before, after)
         if policy.has_finalizer:
             no_pod_waits = await self._refresher.keep(policy, spec, after.ledger, memory)

@@ -6,7 +6,7 @@ A change of a condition is a fact; a condition that stays as it is was told when
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stepdown.api.status import Entry, PolicyStatus, StatusCondition
+from stepdown.api.status import Entry, PolicyStatus, StatusCondition, Transition
 from stepdown.engine.decide import Decision
 from stepdown.engine.fields import KINDS
 from stepdown.engine.ledger import Fact, short, target_of
@@ -55,13 +55,11 @@ class News:
             self.journal.tell(self.policy, Event(fact.reason, text, warning, about))
         return contested
 
-    def moved(self, decision: Decision, *, observing: bool) -> None:
-        """A transition, or the one that would have been."""
-        down = decision.level > decision.came_from
-        reason = EventReason.LEVEL_ENTERED if down else EventReason.LEVEL_LEFT
-        if observing:
-            reason = EventReason.WOULD_ENTER
-        self.journal.tell(self.policy, Event(reason, decision.message, warning=down))
+    def moved(self, untold: Sequence[tuple[Transition, Event]], history: Sequence[Transition]) -> None:
+        """Steps that are in the stored history; one may have got there by a tick that ended before it was told."""
+        for step, event in untold:
+            if step in history:
+                self.journal.tell(self.policy, event)
 
     def changed(self, before: PolicyStatus, after: PolicyStatus) -> None:
         """Conditions that came or went."""
@@ -88,6 +86,13 @@ class News:
             text = "not restored by the deadline, do it by hand: " + " ; ".join([*left.commands, *left.remarks])
             commands = tuple(left.commands)
         self.journal.tell(self.policy, Event(EventReason.RESTORE_INCOMPLETE, text, warning=True, undo=commands))
+
+
+def step_event(decision: Decision, *, observing: bool) -> Event:
+    """What is told of a transition, or of the one that would have been."""
+    down = decision.level > decision.came_from
+    reason = EventReason.LEVEL_ENTERED if down else EventReason.LEVEL_LEFT
+    return Event(EventReason.WOULD_ENTER if observing else reason, decision.message, warning=down)
 
 
 def _news_of(old: StatusCondition | None, new: StatusCondition) -> Iterator[Event]:

@@ -66,7 +66,7 @@ class PageKeeper:
                 text = _sentence(tick, name, f"Deployment {name}: {error.message}")
                 problems.append((problem_of(error), text, tick.prepared.pages[name]))
         unused = [name for name in names if name not in tick.prepared.pages]
-        tick.status = await remove_pages(self.cluster, self.port, tick.policy, tick.status, unused)
+        tick.status, _ = await remove_pages(self.cluster, self.port, tick.policy, tick.status, unused)
         return problems
 
     def _wanted(self, policy: Policy, spec: PolicySpec, snapshot: dict[Ref, Any]) -> dict[str, Object]:
@@ -96,12 +96,13 @@ class PageKeeper:
 
 async def remove_pages(
     cluster: Cluster, port: Pages, policy: Policy, status: PolicyStatus, names: Collection[str]
-) -> PolicyStatus:
-    """Takes some pages of a policy away; gives the status without those that are gone.
+) -> tuple[PolicyStatus, dict[str, Refused | Unknown]]:
+    """Takes some pages of a policy away; gives the status without those that are gone, and what kept others by name.
 
     What traffic is at stays, and so does what can't go now: it is tried again by who calls.
     """
-    gone = set()
+    gone: set[str] = set()
+    kept: dict[str, Refused | Unknown] = {}
     for name in names:
         if any(f'"{name}"' in (entry.applied or "") for entry in status.ledger):
             continue
@@ -111,9 +112,9 @@ async def remove_pages(
             if isinstance(found, dict) and is_owned(found, Owner(policy.name, policy.uid)):
                 await port.remove(policy.namespace, name, str(found["metadata"]["uid"]))
             gone.add(name)
-        except (Refused, Unknown):
-            continue
-    return status.model_copy(update={"pages": [name for name in status.pages if name not in gone]})
+        except (Refused, Unknown) as error:
+            kept[name] = error
+    return status.model_copy(update={"pages": [name for name in status.pages if name not in gone]}), kept
 
 
 class _Foreign(Exception):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stepdown.actions.status_page import pages
 from stepdown.api.policy import PolicySpec
-from stepdown.api.status import Entry
+from stepdown.api.status import EngineState, Entry, Transition
 from stepdown.engine.ladder import Ladder, build_ladder
 from stepdown.engine.questions import (
     PresetQuestion,
@@ -17,7 +17,7 @@ from stepdown.engine.questions import (
     signal_questions,
 )
 from stepdown.engine.reasons import Problem
-from stepdown.ports import Policy
+from stepdown.ports import Event, Policy
 
 Problems = tuple[tuple[Problem, str], ...]
 """What keeps a policy from doing its job, each with a sentence and its cure."""
@@ -80,9 +80,11 @@ NO_TOUCHES = Touches(frozenset(), frozenset())
 class Memory:
     """What may be forgotten on a restart: when we last looked, since when data is missing, what was wrong.
 
-    `issues` and `rejected` are (problem, sentence, place of the level). `touched` is None where it isn't known what
-    pods carry; `delays` say whose pods see flags late, as of a generation and a time, `untouchable` what was refused.
-    `withheld` are restarts that didn't begin with the last step, `unrestarted` those that wait too, with why.
+    `seen` is the engine's memory as last stored, and as it was after the last look, should that not be stored.
+    `issues` and `rejected` are (problem, sentence, place of the level). `untold` are steps whose Event waits for the
+    step to be stored. `touched` is None where it isn't known what pods carry, as `missing_since` is; `delays` say whose
+    pods see flags late, as of a generation and a time, `untouchable` what was refused. `withheld` are restarts that
+    didn't begin with the last step, `unrestarted` those that wait too, with why.
     """
 
     looked_at: float | None = None
@@ -90,16 +92,22 @@ class Memory:
     verified_generation: int = -1
     restoring_since: float | None = None
     is_claiming: bool = False
-    missing_since: dict[str, float] = field(default_factory=dict)
+    seen: tuple[EngineState | None, EngineState] | None = None
+    missing_since: dict[str, float] | None = None
     issues: list[tuple[Problem, str, int]] = field(default_factory=list)
     rejected: list[tuple[Problem, str, int]] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+    untold: tuple[tuple[Transition, Event], ...] = ()
     touched: Touches | None = None
     untouchable: str = ""
     withheld: tuple[str, ...] = ()
     unrestarted: tuple[str, ...] = ()
     delays: tuple[str, ...] = ()
     delays_of: tuple[int, float] = (-1, float("-inf"))
+
+    def latest(self, stored: EngineState | None) -> EngineState | None:
+        """The engine's memory after the last look, which there may have been no way to store."""
+        return self.seen[1] if self.seen is not None and self.seen[0] == stored else stored
 
     def must_verify(self, policy: Policy, now: float) -> bool:
         """Whether a policy at rest is to look whether everything that it names is still there."""

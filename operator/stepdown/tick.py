@@ -3,7 +3,7 @@
 The cycle fills it in, step by step; `report_of` says what is true in the end. It does nothing itself.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stepdown.actions.planning import Plan
 from stepdown.api.policy import Mode
@@ -13,10 +13,10 @@ from stepdown.engine.fields import FieldChange, Target
 from stepdown.engine.ledger import FieldKey, target_of
 from stepdown.engine.reasons import Reason
 from stepdown.engine.report import Report
-from stepdown.ports import Policy
+from stepdown.ports import Policy, Refused
 from stepdown.prepared import Memory, Prepared, Problems
 from stepdown.refresher import refusal_in_words
-from stepdown.writer import Objects
+from stepdown.writer import Objects, problem_of
 
 BUDGET_LEAST = -9.99
 """Least share of an error budget that is shown: a query may give any number, and a text has a bound."""
@@ -117,7 +117,7 @@ def report_of_nothing(policy: Policy, status: PolicyStatus, now: float, problems
         generation=policy.generation,
         now=now,
         reached=status.level,
-        is_full=not status.ledger,
+        is_full=not status.ledger and not any(c.type == "Degraded" and c.status == "True" for c in status.conditions),
         decision=None,
         decided=status.level,
         state=status.state,
@@ -130,6 +130,12 @@ def report_of_nothing(policy: Policy, status: PolicyStatus, now: float, problems
         budgets={},
         objectives=None,
     )
+
+
+def report_of_refusal(tick: Tick, error: Refused) -> Report:
+    """Where what is there couldn't be read: what was true stays so, and what the signals say is told."""
+    wrong = ((problem_of(error), f"{error.message}; nothing is changed until then"),)
+    return replace(report_of_nothing(tick.policy, tick.status, tick.now, wrong), missing=_missing(tick))
 
 
 def contested_of(status: PolicyStatus, new: list[str]) -> list[str]:
@@ -153,15 +159,21 @@ def _reached(tick: Tick) -> int:
 
 
 def _missing(tick: Tick) -> dict[str, str]:
-    """Signals that have been missing for some intervals, with their kinds."""
+    """Signals that have been missing for some intervals, with their kinds.
+
+    Nobody remembers for how long after a restart but the policy's state, which knows it of any signal.
+    """
     since = {}
+    memory = tick.memory
+    known = memory.missing_since
+    first = tick.now if known is not None else tick.state.missing_since or tick.now
     kinds = {}
     for name in tick.prepared.ladder.needed:
         seen = tick.decision.observations.get(name)
         if seen is not None and seen.missing is not None:
-            since[name] = tick.memory.missing_since.get(name, tick.now)
+            since[name] = (known or {}).get(name, first)
             kinds[name] = f"{seen.missing}" + (f" ({seen.detail})" if seen.detail else "")
-    tick.memory.missing_since = since
+    memory.missing_since = since
     patience = (MISSING_TICKS - 1) * tick.prepared.spec.interval
     return {name: kinds[name] for name, start in since.items() if tick.now - start >= patience}
 

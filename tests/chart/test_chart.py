@@ -123,6 +123,9 @@ def test_a_render_is_the_reviewed_one(template, snapshot, values, arguments):
         ({"watchOthers": False, "namespaces": ["shop"], "allNamespaces": True}, "leave allNamespaces off"),
         ({"logLevel": "loud"}, "value must be one of 'debug', 'info', 'warning', 'error'"),
         ({"lease": {"durationSeconds": 10, "renewSeconds": 10}}, "make renewSeconds smaller"),
+        ({"lease": {"durationSeconds": 300, "renewSeconds": 61}}, "maximum: got 61, want 60"),
+        ({"metricsEndpoint": {"timeout": "31s"}}, "does not match pattern"),
+        ({"metricsEndpoint": {"timeout": "99ms"}}, "does not match pattern"),
     ],
 )
 def test_a_value_that_cannot_be_meant_fails_the_install(helm, values, complaint):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cycle.world import SPEC, World, deployment, pod
+from stepdown.engine.observation import Missing
 
 
 def two_routes(first: str, service: str | None = None) -> dict[str, Any]:
@@ -226,3 +227,74 @@ def test_pods_are_read_for_a_scale_only_while_its_workload_is_short():
     world.sandbox.edit("Deployment", "shop", lambda d: d.update(status={"availableReplicas": 2}))
     world.ticks(1)
     assert condition(world, "Ready") == ("False", "PodsNotStarted")
+
+
+def tried(*pods: dict[str, Any]) -> World:
+    """A world at static, without data, past the wait of its trial; some pods of the primary are there."""
+    world = World()
+    for one in pods:
+        one["metadata"]["labels"]["tier"] = "web"
+        world.sandbox.create(one)
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    world.values |= {"errors": Missing.EMPTY, "load": 0.1}
+    world.ticks(8)
+    return world
+
+
+def test_traffic_does_not_go_back_to_pods_that_are_not_ready():
+    world = tried(pod("shop-1", "shop", "False"), pod("shop-2", "shop", "False"))
+
+    assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
+    assert condition(world, "Ready") == ("False", "FallbackNotReady")
+    assert message(world, "Ready") == (
+        "level static: traffic can't go back to Service shop, which has 0 ready pods (needs 1);"
+        " see why they aren't ready"
+    )
+    assert "nobody would answer at core-only" in message(world, "Degraded")
+
+    readiness(world, "shop-1", "True")
+    world.ticks(2)
+
+    assert (world.level, world.selector()["app"]) == ("core-only", "shop")
+    assert condition(world, "Ready") == ("True", "Watching")
+
+
+def test_traffic_goes_back_where_no_pod_is_there_for_an_autoscaler_may_wait_for_it():
+    world = tried()
+
+    assert (world.level, world.selector()["app"]) == ("core-only", "shop")
+
+
+def test_traffic_goes_back_where_the_last_pods_are_on_their_way_out():
+    leaving = pod("shop-1", "shop", "False")
+    leaving["metadata"]["deletionTimestamp"] = "1970-01-12T13:46:40Z"
+    world = tried(leaving)
+
+    assert (world.level, world.selector()["app"]) == ("core-only", "shop")
+
+
+def test_a_step_up_asks_after_pods_of_traffic_that_it_brings_back_only():
+    spec = two_routes("shop-static")
+    spec["levels"][2]["actions"] = [{"flags": {"disable": ["reviews"], "in": {"flagd": {"configMap": "flags"}}}}]
+    world = World(spec)
+    primary = pod("shop-1", "shop", "False")
+    primary["metadata"]["labels"]["tier"] = "web"
+    world.sandbox.create(primary)
+    world.values |= {"load": 0.92, "errors": 0.4}
+    world.ticks(2)
+    assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
+    world.values |= {"load": 0.7, "errors": 0.0}
+    world.ticks(8)
+
+    assert (world.level, world.selector()) == ("core-only", {"app": "shop-static"})
+
+
+def test_a_persons_word_brings_no_traffic_back_to_pods_that_are_not_ready():
+    world = tried(pod("shop-1", "shop", "False"))
+    word = {"level": "full", "reason": "drill", "until": "1970-01-12T15:00:00Z"}
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(override=word))
+    world.ticks(2)
+
+    assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
+    assert message(world, "Ready").startswith("level static: traffic can't go back to Service shop")

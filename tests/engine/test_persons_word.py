@@ -4,7 +4,7 @@ import pytest
 
 from engine.play import START, Play, condition, ladder_of, level
 from stepdown.api.status import TrialState
-from stepdown.engine.decide import after_gap, at_full_service, decide, initial_state
+from stepdown.engine.decide import after_gap, decide, in_mode, initial_state
 from stepdown.engine.ladder import build_ladder
 from stepdown.engine.observation import Missing
 
@@ -201,13 +201,32 @@ def test_what_was_only_said_begins_at_full_service_and_what_is_known_of_the_sign
     play.see(load=0.9)
     before = play.state
     told = before.model_copy(
-        update={"deeper_since": START, "healthy_since": START, "trial": TrialState(level="core-only", started=START)}
+        update={
+            "deeper_since": START,
+            "healthy_since": START,
+            "trial": TrialState(level="core-only", started=START),
+            "observing": True,
+        }
     )
-    after = at_full_service(play.ladder, told)
+    after = in_mode(play.ladder, told, observing=False)
     assert after == before.model_copy(update={"index": 0, "level": "full"})
     assert (after.deeper_since, after.healthy_since, after.trial, after.breaches) == (None, None, None, before.breaches)
     play.state = after
     assert (play.see(), play.reason) == ("core-only", "Breached")
+
+
+@pytest.mark.parametrize("observing", [False, True])
+def test_a_memory_of_the_same_mode_is_left_as_it_is(observing):
+    play = Play(ladder_of(CORE))
+    play.see(load=0.9)
+    state = play.state.model_copy(update={"observing": observing})
+    assert in_mode(play.ladder, state, observing=observing) is state
+
+
+def test_a_policy_that_only_watches_from_now_on_is_at_the_level_where_it_was():
+    play = Play(ladder_of(CORE))
+    play.see(load=0.9)
+    assert in_mode(play.ladder, play.state, observing=True) == play.state.model_copy(update={"observing": True})
 
 
 def test_a_gap_changes_nothing_where_nothing_is_waited_for():

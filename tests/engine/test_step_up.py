@@ -236,4 +236,4 @@ def test_a_level_above_without_a_ready_fallback_is_not_entered():
     play = degraded(CORE, STATIC)
     play.unavailable = frozenset({1})
     assert set(play.until(600)) == {"static"}
-    assert (play.reason, play.decision.message) == ("FallbackNotReady", "healthy, but core-only has no ready fallback")
+    assert (play.reason, play.decision.message) == ("FallbackNotReady", "healthy, but nobody would answer at core-only")

@@ -10,8 +10,9 @@ from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
 from stepdown.engine.decide import Decision
 from stepdown.engine.document import NotADocument
-from stepdown.engine.fields import FieldChange, Ref, encode, same_text, text_at
-from stepdown.engine.ledger import FieldKey, annotation_of, entry_id, is_ours
+from stepdown.engine.fields import FieldChange, Ref, Target, encode, same_text, text_at
+from stepdown.engine.ledger import FieldKey, annotation_of, entry_id, is_ours, target_of
+from stepdown.engine.marks import is_left_over
 from stepdown.engine.patch import with_texts
 from stepdown.engine.reasons import Problem
 
@@ -58,6 +59,14 @@ class Plan:
             for translations, refs in zip(self._levels, self._moved, strict=True)
         ]
         self.conflicts: list[tuple[Problem, str, int]] = []
+        held = {target_of(entry) for entry in ledger}
+        self._left_over = {
+            change.target: change.level
+            for translations in reversed(self._levels)
+            for translation in translations
+            for change in translation.changes
+            if change.target not in held and self._is_left_over(change.target)
+        }
 
     def undone(self, place: int) -> set[int]:
         """The levels, down to a place, with an action that can't be done there.
@@ -65,7 +74,7 @@ class Plan:
         A route that can't be made is none of them where a deeper level moves the same traffic: its own was stepped
         over, and would be overruled.
         """
-        levels = {level for _, _, level in self.conflicts}
+        levels = {level for _, _, level in self.conflicts if level <= place}
         overruled: set[Ref | None] = set()
         for level in range(place, 0, -1):
             wanted = self._moved[level]
@@ -90,15 +99,19 @@ class Plan:
             if found is not None
         ]
 
-    def amiss(self, place: int) -> list[tuple[Problem, str, int]]:
-        """What is wrong at a level with what was done, as `issues` are: dead fallbacks, pods that don't start."""
+    def amiss(self, place: int, waiting: Iterable[int]) -> list[tuple[Problem, str, int]]:
+        """What is wrong at a level with what was done, as `issues` are: dead fallbacks, pods that don't start.
+
+        `waiting` are levels that can't be entered; those above are not, while traffic can't go back.
+        """
         remarks = [
             (found.problem, f"level {self._names[level]}: {found.message}", level)
             for level in range(place + 1)
             for made in self._levels[level]
             for found in made.remarks
         ]
-        return self.silent(place) + list(dict.fromkeys(remarks))
+        stuck = [found for above in sorted(waiting) if above < place for found in self.stranded(above, place)]
+        return self.silent(place) + list(dict.fromkeys([*stuck, *remarks]))
 
     def silent(self, place: int) -> list[tuple[Problem, str, int]]:
         """The fallbacks that traffic is at, at a level, and that can't answer any more, as `issues` are.
@@ -128,24 +141,52 @@ class Plan:
         place = decision.level
         if not decision.is_transition:
             return bool(self.silent(place))
-        return self.blocks(place) if place > decision.came_from else self.strands(place)
+        return self.blocks(place) if place > decision.came_from else self.strands(place, decision.came_from)
 
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered on the way down: its fallback is missing or couldn't answer."""
         return any(t.issues or self._unready(t) is not None for t in self._routes[place])
 
-    def strands(self, place: int) -> bool:
+    def strands(self, place: int, came_from: int) -> bool:
         """Whether a level can't be entered on the way up: nobody would answer, not even where traffic came from."""
-        return any(not t.may_go_back and (t.issues or self._unready(t) is not None) for t in self._routes[place])
+        silent = any(not t.may_go_back and (t.issues or self._unready(t) is not None) for t in self._routes[place])
+        return silent or bool(self.stranded(place, came_from))
+
+    def stranded(self, place: int, came_from: int) -> list[tuple[Problem, str, int]]:
+        """What keeps traffic from going back by a step up, as `issues` are.
+
+        That is what it first came from, for all that was moved deeper than at `place` and has no ready route there.
+        """
+        moving = [
+            (level, ref, made)
+            for level, refs in enumerate(self._moved[: came_from + 1])
+            for ref, made in zip(refs, self._levels[level], strict=True)
+            if ref is not None
+        ]
+        answered = {ref for level, ref, t in moving if level <= place and not t.issues and t.unready is None}
+        return [
+            (t.stranded.problem, f"level {self._names[level]}: {t.stranded.message}", level)
+            for level, ref, t in moving
+            if level > place and ref not in answered and t.stranded is not None
+        ]
 
     def wanted(self, place: int) -> dict[FieldKey, FieldChange]:
         """The changes that being at a level means, without those that another policy holds or that aren't ready."""
         wanted: dict[FieldKey, FieldChange] = {}
-        self.conflicts = []
+        self.conflicts = [
+            (
+                Problem.CONFLICT,
+                f"{target.kind} {target.name} holds what an earlier policy of this name has set, and its annotation"
+                " alone says what was there before; put it back by what `stepdown restore --print` prints",
+                level,
+            )
+            for target, level in self._left_over.items()
+        ]
         for translations in self._levels[: place + 1]:
             for translation in translations:
                 if self._unready(translation) is None:
-                    wanted |= {(change.target, change.path): change for change in translation.changes}
+                    changes = [change for change in translation.changes if change.target not in self._left_over]
+                    wanted |= {(change.target, change.path): change for change in changes}
         for key, change in list(wanted.items()):
             other = self._other_holder(change)
             if other is not None:
@@ -171,6 +212,10 @@ class Plan:
             return same_text(text_at(obj, change.path), encode(change.desired))
         except NotADocument:
             return False
+
+    def _is_left_over(self, target: Target) -> bool:
+        obj = self.objects.get((target.kind, target.name))
+        return obj is not None and is_left_over(self._policy.partition("/")[2], target.kind, obj)
 
     def _other_holder(self, change: FieldChange) -> str | None:
         holder = self._holder(change.target.uid, change.path)

@@ -71,11 +71,27 @@ def pointed(
     pods = view.all("Pod")
     own = selected(pods, labels)
     why = silence(service, own, cure)
+    back = stranded(service, pods)
     if why is None:
-        return Translation([change])
+        return Translation([change], stranded=back)
     is_fault = is_fault or any(map(is_ready, own))
     unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"{who} {why}", is_fault)
-    return Translation([change], unready=unready, may_go_back=_primary_answers(service, pods))
+    return Translation([change], unready=unready, may_go_back=_primary_answers(service, pods), stranded=back)
+
+
+def stranded(service: dict[str, Any], pods: list[dict[str, Any]]) -> ActionIssue | None:
+    """Why a Service's own pods, where it has any, couldn't answer if its traffic went back to them.
+
+    Where there are none nothing is known against them: a level may have scaled them to 0, or an autoscaler that
+    waits for traffic.
+    """
+    found = selected(pods, service["spec"].get("selector") or {})
+    own = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    why = silence(service, own, trouble({}, own) or "see why they aren't ready") if own else None
+    if why is None:
+        return None
+    text = f"traffic can't go back to Service {service['metadata']['name']}, which {why}"
+    return ActionIssue(Problem.FALLBACK_NOT_READY, text)
 
 
 def _primary_answers(service: dict[str, Any], pods: list[dict[str, Any]]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 
 from stepdown.adapters.api import Api
 from stepdown.adapters.denials import Denials
+from stepdown.adapters.paging import pages
 from stepdown.adapters.paths import object_path, resource_of
 from stepdown.adapters.versions import Versions
 from stepdown.engine.fields import Ref, Target
@@ -51,6 +52,8 @@ class KubernetesCluster:
         async with self._slots:
             newest = self._versions.newest(path)
             try:
+                if ref.name is None:
+                    return await self._listed(path, ref.kind, newest)
                 answer = await self._api.get(path)
             except Refused as error:
                 if error.status == 404:
@@ -61,9 +64,19 @@ class KubernetesCluster:
                 raise self._denials.denied(verb, path, namespace, named) from None
         self._denials.granted(verb, path)
         self._versions.check(path, answer, newest)
-        if ref.name is None:
-            return list(answer.get("items") or [])
         return answer
+
+    async def _listed(self, path: str, kind: str, newest: int) -> list[Object]:
+        """All objects of a kind; pods, of which there may be thousands, without who has changed what in them."""
+        found: list[Object] = []
+        async for page in pages(self._api, path):
+            self._denials.granted("list", path)
+            self._versions.check(path, page, newest)
+            for obj in page.get("items") or []:
+                if kind == "Pod":
+                    obj["metadata"].pop("managedFields", None)
+                found.append(obj)
+        return found
 
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """See ports.Cluster."""

@@ -93,6 +93,9 @@ class EngineState(Model):
     level: str = Field(max_length=63, description="Level decided on. Example: core-only")
     index: int = Field(0, ge=0, le=7, description="Its place on the ladder, should it be renamed. Example: 1")
     since: float = Field(0.0, description="Time of the last transition; 0 for never. Example: 1772388000")
+    observing: bool = Field(
+        False, description="It was decided in mode Observe, so that none of it was done. Example: true"
+    )
     breaches: dict[str, Breach] = Field(
         default_factory=dict,
         max_length=64,

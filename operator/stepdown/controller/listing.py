@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepdown.adapters import paging
 from stepdown.adapters.api import Api
 from stepdown.adapters.paths import policies_path
 from stepdown.ports import Refused
-
-PAGE = "500"
-"""Objects in one page of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +25,9 @@ class Page:
 
 async def pages(api: Api, path: str) -> AsyncIterator[Page]:
     """The pages of a list. Raises Refused and Unknown."""
-    after = ""
-    while True:
-        page = await api.get(path, limit=PAGE, **({"continue": after} if after else {}))
+    async for page in paging.pages(api, path):
         version = str(page["metadata"].get("resourceVersion") or "")
         yield Page(page.get("items") or [], int(version) if version.isdecimal() else None)
-        after = str(page["metadata"].get("continue") or "")
-        if not after:
-            return
 
 
 async def remembered_epoch(api: Api, namespaces: Sequence[str]) -> int:

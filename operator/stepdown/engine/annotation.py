@@ -6,6 +6,7 @@ none: an annotation on a Deployment would be copied to its ReplicaSets and stay 
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from stepdown.api.status import Entry
@@ -14,11 +15,15 @@ ANNOTATION = "stepdown.dev/ledger"
 ANNOTATION_POINTER = "/metadata/annotations/stepdown.dev~1ledger"
 
 
-def annotation_of(obj: Mapping[str, Any]) -> dict[str, Any]:
+def annotation_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     """Our annotation's entries by id; empty for none or for something that isn't ours."""
-    text = (obj["metadata"].get("annotations") or {}).get(ANNOTATION)
+    return _parsed((obj["metadata"].get("annotations") or {}).get(ANNOTATION) or "{}")
+
+
+@lru_cache(maxsize=4)  # each of an object's entries asks, and a tenant's text may be as long as all annotations
+def _parsed(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text) if text else {}
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

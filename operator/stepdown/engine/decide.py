@@ -29,12 +29,16 @@ def initial_state(ladder: Ladder) -> EngineState:
     return EngineState(level=ladder.steps[0].name)
 
 
-def at_full_service(ladder: Ladder, state: EngineState) -> EngineState:
-    """The memory of a policy that is to act from now on: what it only said it would do was never done.
+def in_mode(ladder: Ladder, state: EngineState, *, observing: bool) -> EngineState:
+    """The memory in a mode. A policy that begins to act does so at full service: what it only said was never done.
 
     What is known of its conditions stays, so that a step down is due at once where it was, as a step like any other.
     """
-    cleared = {"deeper_since": None, "healthy_since": None, "trial": None}
+    if state.observing == observing:
+        return state
+    if observing:
+        return state.model_copy(update={"observing": True})
+    cleared = {"deeper_since": None, "healthy_since": None, "trial": None, "observing": False}
     return state.model_copy(update={"index": 0, "level": ladder.steps[0].name, **cleared})
 
 

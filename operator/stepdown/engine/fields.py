@@ -7,8 +7,10 @@ are escaped as `~1`, `~0` and `~2`.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
 from typing import Any, Final
 
 from stepdown.engine import backends, document
@@ -139,14 +141,14 @@ def text_at(obj: Any, path: str) -> str | None:
     return backends.raw(value, inner) if isinstance(value, list) else document.raw(str(value), inner)
 
 
-def with_text_inside(value: Value, inner: str, text: str | None) -> Value:
-    """What a path steps on into, with the field in it set to a ledger text (None removes).
+def with_texts_inside(value: Value, texts: Mapping[str, str | None]) -> Value:
+    """What paths step on into, with the fields in it set to ledger texts (None removes).
 
-    Raises document.NotADocument, and KeyError where it can't hold the field.
+    Raises document.NotADocument, and KeyError where it can't hold a field.
     """
     if isinstance(value, list):
-        return backends.with_raw(value, inner, text)
-    return document.with_raw(str(value), inner, text)
+        return reduce(lambda rules, inner: backends.with_raw(rules, inner, texts[inner]), texts, value)
+    return document.with_raws(str(value), texts)
 
 
 def same_text(left: str | None, right: str | None) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepdown.engine.annotation import ANNOTATION_POINTER
-from stepdown.engine.fields import ABSENT, KINDS, Target, at, decode, pointer_of, split, with_text_inside
+from stepdown.engine.fields import ABSENT, KINDS, Target, at, decode, pointer_of, split, with_texts_inside
 from stepdown.engine.pointer import segments
 
 Patch = list[dict[str, Any]]
@@ -17,15 +17,18 @@ def with_texts(obj: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[
     Raises document.NotADocument and KeyError where a document can't hold the field.
     """
     result = dict(obj)
+    inside: dict[str, dict[str, str | None]] = {}
     for path, text in texts.items():
         outer, inner = split(path)
         if inner is None:
             result = _set(result, segments(pointer_of(outer)), decode(text))
-            continue
+        else:
+            inside.setdefault(outer, {})[inner] = text
+    for outer, values in inside.items():
         before = at(result, pointer_of(outer))
         if before is ABSENT:
-            raise KeyError(path)
-        result = _set(result, segments(pointer_of(outer)), with_text_inside(before, inner, text))
+            raise KeyError(f"{outer}#{next(iter(values))}")
+        result = _set(result, segments(pointer_of(outer)), with_texts_inside(before, values))
     return result
 
 

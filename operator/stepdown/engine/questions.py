@@ -152,5 +152,6 @@ def _of_objective(namespace: str, spec: PolicySpec, objective: Objective, window
     assert objective.errors is not None
     assert objective.total is not None
     parse_promql(window)
-    ratio = f"({objective.errors.replace('$window', window)}) / ({objective.total.replace('$window', window)})"
+    errors, total = (query.replace("$window", window) for query in (objective.errors, objective.total))
+    ratio = f"({errors}\n) / ({total}\n)"  # the bracket in a line of its own: a query may end in a comment
     return PromqlQuestion(spec.metrics_endpoint, namespace, ratio, spec.stale_after)

@@ -54,7 +54,7 @@ def step_up(turn: Turn) -> tuple[Decision, EngineState]:
         text = f"healthy, but {len(spent)} transitions in {format_seconds(per)}; up in {wait}"
         return turn.stay(Reason.BUDGET_SPENT, text)
     if turn.current - 1 in turn.unavailable:
-        return turn.stay(Reason.FALLBACK_NOT_READY, f"healthy, but {above} has no ready fallback")
+        return turn.stay(Reason.FALLBACK_NOT_READY, f"healthy, but nobody would answer at {above}")
     return _up(turn, step)
 
 

@@ -27,9 +27,6 @@ from stepdown.engine.reasons import Problem, Reason
 MESSAGE_MAX = 1024
 CONDITION_MAX = 2048
 
-OBSERVING = "Observing"
-"""The state of a policy in mode Observe, for as long as nothing else is worth more of a word."""
-
 WHY_MAX = 48
 """Longest WHY, so that the line of `kubectl get` stays within 100 columns."""
 
@@ -109,7 +106,7 @@ def _state(report: Report) -> str:
     if reason is Reason.OVERRIDDEN:
         return "Held"
     if report.observing:
-        return OBSERVING
+        return "Observing"
     if report.contested:
         return "Contested"
     if report.restoring:
@@ -159,7 +156,9 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
     broken = problem is not None and problem[0] in (Problem.INVALID_SPEC, Problem.INVALID_QUERY)
     pending = report.decision is not None and not report.observing and report.reached != report.decided
     held = decision is not None and decision.reason in (Reason.OVERRIDDEN, Reason.SUSPENDED)
-    why = decision.message if decision is not None else ""
+    why = decision.message if decision is not None else problem[1] if problem is not None else ""
+    old = {condition.type: condition for condition in before.conditions}
+    stays = decision is None and "Degraded" in old and old["Degraded"].status == str(not report.is_full)
     wanted = [
         (
             "Ready",
@@ -181,7 +180,7 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
         ),
         (
             "Degraded",
-            not report.is_full,
+            None if stays else not report.is_full,
             "BelowFull" if not report.is_full else "Full",
             _degraded_text(report, why) if not report.is_full else "at full service",
         ),
@@ -205,7 +204,6 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
             _restoring_text(report.ledger) if report.restoring else "",
         ),
     ]
-    old = {condition.type: condition for condition in before.conditions}
     return [_condition(report, old.get(kind), kind, on, str(reason), text) for kind, on, reason, text in wanted]
 
 

@@ -1,15 +1,13 @@
 """What restoring needs of the API server beside the operator's own ports: lists, the Lease's holder, suspending."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from stepdown.adapters.api import Api
+from stepdown.adapters.paging import pages
 from stepdown.adapters.paths import kind_path, object_path, policies_path, policy_path
 from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.fields import KINDS
 from stepdown.ports import JsonPatch, Object, Policy, Refused
-
-PAGE = "500"
 
 LEASES = "/apis/coordination.k8s.io/v1"
 
@@ -86,15 +84,7 @@ class Access:
             raise
 
     async def _list(self, path: str, **query: str) -> list[Object]:
-        found: list[Any] = []
-        after: dict[str, str] = {}
-        while True:
-            page = await self.api.get(path, limit=PAGE, **query, **after)
-            found += page.get("items") or []
-            token = (page.get("metadata") or {}).get("continue")
-            if not token:
-                return found
-            after = {"continue": str(token)}
+        return [found async for page in pages(self.api, path, **query) for found in page.get("items") or []]
 
 
 def _cure(status: int, namespace: str | None) -> str:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from stepdown.api.status import Entry, PolicyStatus
 from stepdown.cycle import label, status_of
 from stepdown.engine.fields import Ref
+from stepdown.engine.marks import marked
 from stepdown.engine.refresh import REFRESH, touch, touched_for
 from stepdown.engine.undo import Objects, command, undo
 from stepdown.ports import FINALIZER, Cluster, JsonPatch, Object, Policy, Refused, Unknown
 from stepdown.restore.access import MARKED_KINDS, Access
-from stepdown.restore.page import comment, marked, page
+from stepdown.restore.page import comment, page
 
 HOW = (
     "Paste these lines into a shell. Each tests what it replaces, and changes nothing where that has changed.",

@@ -17,7 +17,7 @@ from stepdown.engine.report import Report, render, with_transition
 from stepdown.engine.turn import TRANSITIONS_MAX
 from stepdown.engine.undo import undo
 from stepdown.page_keeper import remove_pages
-from stepdown.ports import Cluster, Journal, Pages, Policy
+from stepdown.ports import Cluster, Journal, Pages, Policy, Refused
 from stepdown.refresher import Refresher
 from stepdown.writer import Writer, Written, read_targets
 
@@ -94,14 +94,24 @@ class Restorer:
         if not status.ledger and (moves or self.suspend is None):
             status = _at_full_service(outcome.policy, status, self._occasion, now)
         if self.pages is not None:
-            status = await remove_pages(self.cluster, self.pages, outcome.policy, status, status.pages)
-            text = f"{label(policy)}: Deployment %s, a status page, is not deleted yet"
-            outcome.left += [text % name for name in status.pages]
+            status = await self._remove_pages(outcome, status, self.pages)
         if status != status_of(outcome.policy):
             outcome.policy = await self.journal.store(outcome.policy, status)
         if not status.ledger and outcome.policy.has_finalizer and await self._forget_touches(outcome):
             outcome.policy = await self.journal.set_finalizer(outcome.policy, present=False)
         return outcome
+
+    async def _remove_pages(self, outcome: Outcome, status: PolicyStatus, port: Pages) -> PolicyStatus:
+        """Takes the status pages away. One that we have no right to delete any more keeps nobody waiting."""
+        policy = outcome.policy
+        status, kept = await remove_pages(self.cluster, port, policy, status, status.pages)
+        for name in status.pages:
+            about, error = f"{label(policy)}: Deployment {name}, a status page,", kept.get(name)
+            if isinstance(error, Refused) and error.lacks_right:
+                outcome.done.append(f"{about} stays until the policy is deleted: {error.message}")
+            else:
+                outcome.left.append(f"{about} is not deleted yet" + (f": {error}" if error is not None else ""))
+        return status
 
     async def _forget_touches(self, outcome: Outcome) -> bool:
         """Takes our annotation off pods; whether nothing is left to be tried again."""

@@ -3,6 +3,8 @@
 from torture.zoo.bug import Bug, Edit
 
 _CYCLE = "stepdown.cycle"
+_DECIDE = "stepdown.engine.decide"
+_PREPARED = "stepdown.prepared"
 _EVALUATOR = "stepdown.controller.evaluator"
 
 BUGS = (
@@ -157,10 +159,26 @@ BUGS = (
         "observed-steps-taken-at-once",
         "What a policy in mode Observe said it would do is done in one tick when it may act, past the mass guard: a bad"
         " rule degrades everything. Found by a review.",
-        (Edit(_CYCLE, "prepared.spec.mode is Mode.ENFORCE and status.summary.state == OBSERVING", "False"),),
+        (Edit(_DECIDE, "    if state.observing == observing:\n        return state\n", "    return state\n"),),
         (
             "tests/cycle/test_mass_guard.py"
             "::test_policies_that_only_watched_until_now_are_counted_when_they_begin_to_act",
         ),
+    ),
+    Bug(
+        "unstored-look-forgotten",
+        "What was seen while the status couldn't be stored is forgotten, and a breach that cleared meanwhile counts on:"
+        " one bad sample is five minutes' worth. Found by a review.",
+        (Edit(_PREPARED, "self.seen[1] if self.seen is not None and self.seen[0] == stored else stored", "stored"),),
+        (
+            "tests/cycle/test_interrupted.py"
+            "::test_a_breach_that_has_cleared_meanwhile_begins_anew_although_that_was_stored_nowhere",
+        ),
+    ),
+    Bug(
+        "step-told-by-the-tick-that-took-it",
+        "A step whose tick ends between its store and its end is in the history and never told. Found by a review.",
+        (Edit(_CYCLE, "news.moved(memory.untold, after.history)", "news.moved(memory.untold, after.history[:0])"),),
+        ("tests/cycle/test_interrupted.py::test_a_step_is_told_once_although_its_tick_ended_before_that",),
     ),
 )

@@ -177,4 +177,32 @@ BUGS = (
         (Edit("stepdown.adapters.versions", "if 0 < version < newest:", "if 0 < version < 0:"),),
         ("tests/adapters/test_cluster.py::test_row_20_an_answer_older_than_our_own_write_is_no_answer",),
     ),
+    Bug(
+        "comma-behind-a-space-kept",
+        "A member is taken out of a document and the comma behind it, after a space, is left: what remains is no JSON.",
+        (
+            Edit(
+                "stepdown.engine.document",
+                "        comma = _skip(text, end)\n",
+                "        comma = end\n",
+            ),
+        ),
+        ("tests/engine/test_document.py::test_a_member_taken_away_leaves_the_others",),
+    ),
+    Bug(
+        "document-read-for-each-flag",
+        "A long document is parsed anew for each of its flags: one policy keeps all others waiting for seconds. Found"
+        " by a review.",
+        (
+            Edit(
+                "stepdown.engine.document",
+                "@lru_cache(maxsize=4)  # a tick looks at the same few texts again and again\n",
+                "",
+            ),
+        ),
+        (
+            "tests/engine/test_document.py"
+            "::test_a_long_document_is_read_once_however_many_of_its_values_are_asked_for_and_set",
+        ),
+    ),
 )

@@ -98,4 +98,21 @@ BUGS = (
         ),
         ("tests/actions/test_weights.py::test_under_a_trickle_nobody_is_sent_to_a_target_without_a_ready_pod",),
     ),
+    Bug(
+        "traffic-back-to-unready-pods",
+        "A step up brings traffic back to a Service none of whose pods is ready, and with no traffic there is no data"
+        " to step down by. Found by a review.",
+        (Edit(_PLANNING, "return silent or bool(self.stranded(place, came_from))", "return silent"),),
+        ("tests/cycle/test_fallbacks.py::test_traffic_does_not_go_back_to_pods_that_are_not_ready",),
+    ),
+    Bug(
+        "lost-status-written-over",
+        "A policy made anew takes what its forerunner had set for the original, and drops the annotation that knew"
+        " better. Found by a review.",
+        (Edit(_PLANNING, "if change.target not in held and self._is_left_over(change.target)", "if change is None"),),
+        (
+            "tests/cycle/test_left_over.py"
+            "::test_nothing_is_written_over_it_so_that_the_original_stays_in_the_annotation",
+        ),
+    ),
 )

@@ -1,0 +1,93 @@
+"""A policy whose status was lost while it held something: what was there before stays in an annotation."""
+
+import copy
+import json
+from typing import Any
+
+from cycle.world import SPEC, World, policy
+
+
+def flags_only(variant: str) -> dict[str, Any]:
+    spec = copy.deepcopy(SPEC)
+    action = {"flags": {"set": {"reviews": variant}, "in": {"flagd": {"configMap": "flags"}}}}
+    spec["levels"][1]["actions"] = [action]
+    return spec
+
+
+def variants(default: str) -> str:
+    flag = {"state": "ENABLED", "variants": {"a": "a", "b": "b", "c": "c"}, "defaultVariant": default}
+    return json.dumps({"flags": {"reviews": flag}})
+
+
+def forgotten(again: str) -> World:
+    """A policy at core-only that is let go by hand and applied once more, with another variant perhaps."""
+    world = World(flags_only("b"))
+    world.sandbox.edit("ConfigMap", "flags", lambda obj: obj["data"].update({"flags.json": variants("a")}))
+    world.values["load"] = 0.92
+    world.ticks(2)
+    assert world.flags() == variants("b")
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["metadata"].update(finalizers=[]))
+    world.sandbox.delete("DegradationPolicy", "shop")
+    world.sandbox.create(policy(spec=flags_only(again)))
+    world.start(2)
+    return world
+
+
+def mark(world: World) -> dict[str, Any]:
+    found = world.sandbox.get("ConfigMap", "flags")
+    assert found is not None
+    return dict(found["metadata"].get("annotations") or {})
+
+
+def ready(world: World) -> tuple[str, str, str]:
+    (found,) = (c for c in world.status["conditions"] if c["type"] == "Ready")
+    return found["status"], found["reason"], found["message"]
+
+
+SAID = (
+    "False",
+    "Conflict",
+    "ConfigMap flags holds what an earlier policy of this name has set, and its annotation alone says what was there"
+    " before; put it back by what `stepdown restore --print` prints",
+)
+
+
+def test_what_it_left_is_said_at_full_service_too():
+    world = forgotten("b")
+    world.values["load"] = 0.1
+    world.ticks(2)
+
+    assert (world.level, ready(world)) == ("full", SAID)
+
+
+def test_nothing_is_written_over_it_so_that_the_original_stays_in_the_annotation():
+    world = forgotten("c")
+    before = mark(world)
+    world.ticks(3)
+
+    assert (world.flags(), mark(world), world.status["ledger"]) == (variants("b"), before, [])
+    assert (world.level, ready(world)) == ("full", SAID)
+
+
+def test_once_it_was_put_back_the_level_is_entered_as_ever():
+    world = forgotten("c")
+    world.ticks(3)
+
+    def put_back(obj: dict[str, Any]) -> None:
+        obj["data"]["flags.json"] = variants("a")
+        del obj["metadata"]["annotations"]
+
+    world.sandbox.edit("ConfigMap", "flags", put_back)
+    world.ticks(2)
+
+    assert (world.level, world.flags(), ready(world)[:2]) == ("core-only", variants("c"), ("True", "Watching"))
+    assert [entry["original"] for entry in world.status["ledger"]] == ['"a"']
+
+
+def test_an_annotation_that_is_no_longer_true_keeps_nobody_from_acting():
+    world = forgotten("c")
+    world.sandbox.edit("ConfigMap", "flags", lambda obj: obj["data"].update({"flags.json": variants("a")}))
+    world.ticks(2)
+
+    assert (world.level, world.flags()) == ("core-only", variants("c"))
+    assert [entry["original"] for entry in world.status["ledger"]] == ['"a"']
