@@ -6,6 +6,7 @@ whose requests still hang. Every request has a connection of its own, because it
 
 import json
 import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -26,7 +27,9 @@ _KINDS = {
     "Timeout": "timeout",
     "deadline": "timeout",
     "unreachable": "unreachable",
+    "no route": "unreachable",
     "reset": "reset",
+    "broken pipe": "reset",
     "EOF": "reset",
 }
 """What vegeta's errors contain, and the kind of error."""
@@ -98,15 +101,15 @@ class Arrivals:
 
     def _attack(self, count: int) -> None:
         """So many requests, evenly within a second from now."""
-        first = self.sent % len(self._targets)
-        targets = "\n".join([*self._targets[first:], *self._targets[:first]])
+        targets = [self._targets[number % len(self._targets)] for number in range(self.sent, self.sent + count)]
         self.sent += count
-        attack = [self._program, "attack", f"-rate={count}/1s", "-duration=1s", f"-timeout={PATIENCE:g}s"]
+        # No duration: a last request that is late by a hair would be left out.
+        attack = [self._program, "attack", f"-rate={count}/1s", "-lazy", f"-timeout={PATIENCE:g}s"]
         attack += ["-keepalive=false", "-redirects=-1", "-max-body=0"]
-        sending = subprocess.Popen(attack, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert sending.stdin is not None
-        sending.stdin.write(targets.encode())
-        sending.stdin.close()
+        with tempfile.TemporaryFile() as asked:
+            asked.write("\n".join(targets).encode())
+            asked.seek(0)
+            sending = subprocess.Popen(attack, stdin=asked, stdout=subprocess.PIPE)
         reading = subprocess.Popen([self._program, "encode"], stdin=sending.stdout, stdout=subprocess.PIPE)
         assert sending.stdout is not None
         sending.stdout.close()
@@ -116,8 +119,9 @@ class Arrivals:
 
     def _read(self, sending: "subprocess.Popen[bytes]", reading: "subprocess.Popen[bytes]") -> None:
         assert reading.stdout is not None
-        for line in reading.stdout:
-            self._requests.append(_request(json.loads(line)))
+        for found in map(json.loads, reading.stdout):
+            if found["url"]:  # the end of the targets is told as a result, too
+                self._requests.append(_request(found))
         reading.wait()
         sending.wait()
 

@@ -10,7 +10,7 @@ from plane.processes import wait_for
 
 _LOOK_SECONDS = 0.1
 _BACK_SECONDS = 90.0
-"""Longest time until a pod is back: the kubelet waits longer before each time that it tries again."""
+"""Longest time until a pod is back: the kubelet waits longer before each try, up to what node.settings says."""
 
 
 @contextlib.contextmanager

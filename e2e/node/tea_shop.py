@@ -82,8 +82,9 @@ class TeaShop:
         return ask(self.address(service), "GET", path)
 
     def buy(self, product: int = 1, quantity: int = 1) -> Reply:
-        """An order."""
-        return ask(self.address(), "POST", "/checkout", json.dumps({"product": product, "quantity": quantity}))
+        """An order. Its customer waits for longer than the shop does."""
+        order = json.dumps({"product": product, "quantity": quantity})
+        return ask(self.address(), "POST", "/checkout", order, timeout=20.0)
 
     def lead(self, app: str, service: str = "shop") -> None:
         """Has a Service lead to a Deployment's pods, as a person would."""
@@ -127,7 +128,7 @@ class TeaShop:
         return self.kubectl(*where, "psql", "--no-align", "--tuples-only", "--command", statement)
 
     @contextmanager
-    def locked(self, table: str, mode: str, seconds: float = 3.0) -> Iterator[None]:
+    def locked(self, table: str, mode: str, seconds: float = 3.7) -> Iterator[None]:
         """A table that somebody has locked for a while. Ends when it is free again."""
         with ThreadPoolExecutor(1) as other:
             lock = f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT pg_sleep({seconds:g}); COMMIT"

@@ -10,8 +10,17 @@ from pathlib import Path
 from node.keeper import lock
 
 _SETTINGS = ("vm", "kernel", "net")
-_RESTLESS = ("kernel/random", "kernel/pty/nr", "kernel/ns_last_pid", "net/netfilter/nf_conntrack_count")
-"""Settings that are counters."""
+_RESTLESS = (
+    "kernel/random",
+    "kernel/pty/nr",
+    "kernel/ns_last_pid",
+    "kernel/tainted",
+    "kernel/hung_task_detect_count",
+    "kernel/hung_task_warnings",
+    "kernel/perf_event_max_sample_rate",
+    "net/netfilter/nf_conntrack_count",
+)
+"""Settings that are counters, or that the kernel itself changes on a busy machine."""
 _CGROUPS = ("stepdown", "kubepods", "k8s.io", "containerd")
 """Words in the cgroups' names of a node: others come and go with whoever else runs something here."""
 _PROGRAMS = ("containerd", "kubelet", "kube-proxy", "runc", "unshare", "ctr")

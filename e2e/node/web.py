@@ -109,10 +109,13 @@ _ENDED = ("RemoteDisconnected", "ConnectionResetError", "BrokenPipeError")
 
 
 class Users:
-    """Users who keep asking a host, each request on a connection of its own; `with Users(host) as users`."""
+    """Users who keep asking a host, each request on a connection of its own; `with Users(host) as users`.
 
-    def __init__(self, host: str, pause: float = 0.01) -> None:
-        self._host, self._pause = host, pause
+    They wait for `timeout` seconds for an answer; it is long, because a machine that stalls is no error of a shop.
+    """
+
+    def __init__(self, host: str, pause: float = 0.01, timeout: float = 5.0) -> None:
+        self._host, self._pause, self._timeout = host, pause, timeout
         self._closed = threading.Event()
         self._answers: list[Answer] = []
         self._thread = threading.Thread(target=self._ask, daemon=True)
@@ -140,7 +143,7 @@ class Users:
 
     def _ask(self) -> None:
         while not self._closed.wait(self._pause):
-            self._answers.append(ask(self._host))
+            self._answers.append(ask(self._host, timeout=self._timeout))
 
 
 class KeptUsers(Users):
@@ -150,7 +153,7 @@ class KeptUsers(Users):
     """
 
     def _ask(self) -> None:
-        with contextlib.closing(http.client.HTTPConnection(self._host, timeout=2.0)) as connection:
+        with contextlib.closing(http.client.HTTPConnection(self._host, timeout=self._timeout)) as connection:
             while not self._closed.wait(self._pause):
                 was_open = connection.sock is not None
                 answer = _exchange(connection)

@@ -18,6 +18,7 @@ from node_tests.conftest import SHOP
 from plane.api import Api
 from plane.audit import read_log
 from plane.ladders import BREACHED, HEALTHY, ladder, level
+from plane.processes import wait_for
 from plane.shop import Shop
 
 OPERATOR = "system:serviceaccount:stepdown-system:stepdown"
@@ -40,9 +41,9 @@ def test_an_autoscaler_and_a_policy_that_raises_its_floor_never_undo_each_others
 ) -> None:
     # Down as soon as it is idle: it waits for five minutes by default.
     shop.apply(
-        web.deployment("busy", BURN="10"),
+        web.deployment("busy", BURN="20"),
         web.service("busy"),
-        on_cpu("busy", 6, behavior={"scaleDown": {"stabilizationWindowSeconds": 0}}),
+        on_cpu("busy", 6, percent=200, behavior={"scaleDown": {"stabilizationWindowSeconds": 0}}),
     )
     shop.wait_ready("busy")
     address = str(api.get("Service", "busy", SHOP)["spec"]["clusterIP"])
@@ -61,8 +62,10 @@ def test_an_autoscaler_and_a_policy_that_raises_its_floor_never_undo_each_others
     shop.wait_level("busy", "full")
     shop.wait("the autoscaler goes below what was the floor", lambda: shop.replicas("busy") == 1, 60)
 
+    wait_for("the log has the last of them", lambda: _steps(cluster.plane.audit_log)[-1:] == [(CONTROLLER, 1)])
     steps = _steps(cluster.plane.audit_log)
-    floors = [call for call in read_log(cluster.plane.audit_log, SHOP) if call.kind == "horizontalpodautoscalers"]
+    calls = [call for call in read_log(cluster.plane.audit_log, SHOP) if 200 <= call.code < 300]
+    floors = [call for call in calls if call.kind == "horizontalpodautoscalers"]
     figure("writes of an autoscaler's floor in an episode", len([c for c in floors if c.user == OPERATOR]))
     figure("writes of replicas by the autoscaler beside it", len(steps))
     assert [(call.user, call.object["spec"]["minReplicas"]) for call in floors] == [(OPERATOR, 3), (OPERATOR, 1)]

@@ -69,7 +69,7 @@ def test_every_order_is_kept_paid_and_told_once(shop: TeaShop) -> None:
 
 def test_without_its_flag_the_recommendations_are_left_out(shop: TeaShop) -> None:
     shop.choose(recommendations="off")
-    wait_for("both pods see the flag", lambda: all(shop.get("/").served_by == "core" for _ in range(10)), 10)
+    wait_for("both pods see the flag", lambda: all(shop.get("/").served_by == "core" for _ in range(25)), 30)
 
     replies = [shop.get("/") for _ in range(20)]
 
@@ -106,7 +106,7 @@ def test_a_flag_queues_payments_and_they_are_settled_later_each_once(shop: TeaSh
     shop.scale("payments-primary", 0)
     failed = shop.buy()
     shop.choose(payments="queue", notifications="in-app")
-    wait_for("both flags are seen", lambda: how(shop.buy()) == ("queued", "in-app"), 10)
+    wait_for("both flags are seen", lambda: how(shop.buy()) == ("queued", "in-app"), 30)
     queued = at_once(10, shop.buy)
 
     shop.choose(payments="secondary", notifications="sms")
