@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from stepdown.engine.marks import is_left_over
+from stepdown.engine.marks import left_over
 from stepdown.ports import Object
 from torture.shop import READERS, TARGETS
 
@@ -126,7 +126,7 @@ def judge_end(world: "World") -> None:
 
 def _is_left_over(world: "World", policy: str) -> bool:
     found = [(made.place[0], world.server.sandbox.stored(*made.place)) for made in TARGETS.values()]
-    return any(obj is not None and is_left_over(policy, kind, obj) for kind, obj in found)
+    return any(obj is not None and left_over(policy, (), kind, obj) for kind, obj in found)
 
 
 def _bare(obj: Object | None) -> Object | None:

@@ -88,7 +88,8 @@ class Cycle:
         now: float,
     ) -> Policy:
         ladder, observing = prepared.ladder, prepared.spec.mode is Mode.OBSERVE
-        before = in_mode(ladder, memory.latest(status.state) or initial_state(ladder), observing=observing)
+        known = memory.latest(status.state) or initial_state(ladder)
+        before = in_mode(ladder, known, observing=observing, holds=bool(status.ledger))
         if memory.looked_at is None or not 0 <= now - memory.looked_at <= 2 * prepared.spec.interval + 5:
             before = after_gap(before, now)
         memory.looked_at = now
@@ -106,7 +107,7 @@ class Cycle:
                 return await self._store(tick.policy, tick.status, refusal, memory, prepared.spec)
         if tick.decision.is_transition:
             tick.status = with_transition(tick.status, tick.decision, tick.left, tick.entered, now)
-            memory.untold += ((tick.status.history[-1], step_event(tick.decision, observing=observing)),)
+            memory.tell_later(tick.status.history, step_event(tick.decision, observing=observing))
         if tick.decision.reason is not Reason.MASS_DEGRADATION:
             self.guard.let_go(label(policy))
         if not tick.is_suspended:
@@ -124,8 +125,7 @@ class Cycle:
         snapshot = await self._snapshot(policy, prepared, tick.status)
         wrong = await keep_pages(self.keeper, tick, snapshot)
         plan = Plan(label(policy), prepared.spec, tick.status.ledger, snapshot, self.claims.holder)
-        unavailable = NO_LEVELS
-        seen = tick.decision.observations
+        unavailable, seen = NO_LEVELS, tick.decision.observations
         while tick.is_acting and tick.decision.level not in unavailable and plan.answers_nobody(tick.decision):
             unavailable |= {tick.decision.level}
             tick.decision, tick.state = decide(prepared.ladder, before, seen, tick.now, unavailable)

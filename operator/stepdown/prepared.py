@@ -1,6 +1,6 @@
 """What a tick brings along: the policy made ready, what is known of other policies, and what may be forgotten."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stepdown.actions.status_page import pages
@@ -108,6 +108,11 @@ class Memory:
     def latest(self, stored: EngineState | None) -> EngineState | None:
         """The engine's memory after the last look, which there may have been no way to store."""
         return self.seen[1] if self.seen is not None and self.seen[0] == stored else stored
+
+    def tell_later(self, history: Sequence[Transition], event: Event) -> None:
+        """Has the newest step told once it is stored; those before it that never were are forgotten."""
+        stored = [one for one in self.untold if one[0] in history[:-1]]
+        self.untold = (*stored, (history[-1], event))
 
     def must_verify(self, policy: Policy, now: float) -> bool:
         """Whether a policy at rest is to look whether everything that it names is still there."""

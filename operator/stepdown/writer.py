@@ -18,12 +18,12 @@ from stepdown.engine.ledger import (
     Moment,
     Settlement,
     Write,
-    annotation_for,
     annotation_of,
     is_only_intended,
     settle,
     target_of,
 )
+from stepdown.engine.marks import mark_for
 from stepdown.engine.patch import Patch, at_version, build_patch, target_patch
 from stepdown.engine.plan import rank
 from stepdown.engine.reasons import Problem
@@ -194,22 +194,22 @@ class Writer:
         policy = await self.journal.store(policy, status)
         is_done = True
         for target in dict.fromkeys(target_of(entry) for entry in entries):
-            held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
             if not KINDS[target.kind].scale:
-                is_done &= await self._mark(policy, target, held, objects, epoch)
+                is_done &= await self._mark(policy, target, entries, objects, epoch)
         return policy, status, is_done
 
-    async def _mark(self, policy: Policy, target: Target, held: list[Entry], objects: Objects, epoch: int) -> bool:
-        """Writes the mark of some entries; while that is not done a late write of the leader before us may arrive.
+    async def _mark(self, policy: Policy, target: Target, entries: list[Entry], objects: Objects, epoch: int) -> bool:
+        """Writes a target's mark; while that is not done a late write of the leader before us may arrive.
 
         Where the API server refuses ours, it is done: it would refuse that one, too.
         """
         place = (target.kind, target.name)
+        held = [e for e in entries if target_of(e) == target and e.state is not EntryState.CONTESTED]
         for _ in range(1 + BUSY_RETRIES):
             obj = objects.get(place)
             if obj is None or obj["metadata"]["uid"] != target.uid:
                 return True
-            patch = build_patch(obj, {}, annotation_for(obj, policy.name, held))
+            patch = build_patch(obj, {}, mark_for(target.kind, obj, policy.name, held, entries))
             try:
                 objects[place] = await self.cluster.patch(policy.namespace, target, at_version(patch, obj))
             except (Conflict, Unknown):
@@ -242,7 +242,8 @@ def _unfinished(settlement: Settlement) -> list[Entry]:
 
 
 def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settlement) -> tuple[Patch, str]:
-    return target_patch(write.target, obj, write.texts, annotation_for(obj, policy.name, _kept(write, settlement)))
+    mark = mark_for(write.target.kind, obj, policy.name, _kept(write, settlement), settlement.judged)
+    return target_patch(write.target, obj, write.texts, mark)
 
 
 def _kept(write: Write, settlement: Settlement) -> list[Entry]:

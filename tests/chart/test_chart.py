@@ -126,12 +126,20 @@ def test_a_render_is_the_reviewed_one(template, snapshot, values, arguments):
         ({"lease": {"durationSeconds": 300, "renewSeconds": 61}}, "maximum: got 61, want 60"),
         ({"metricsEndpoint": {"timeout": "31s"}}, "does not match pattern"),
         ({"metricsEndpoint": {"timeout": "99ms"}}, "does not match pattern"),
+        ({"metricsEndpoint": {"timeout": "30001ms"}}, "does not match pattern"),
+        ({"metricsEndpoint": {"timeout": "1m"}}, "does not match pattern"),
     ],
 )
 def test_a_value_that_cannot_be_meant_fails_the_install(helm, values, complaint):
     done = helm("template", "stepdown", str(CHART), values=values)
     assert done.returncode != 0
     assert complaint in done.stderr
+
+
+@pytest.mark.parametrize("timeout", ["100ms", "10000ms", "30000ms", "1s", "05s", "30s", "1s500ms", "0s500ms"])
+def test_a_timeout_that_the_operator_takes_is_taken(helm, timeout):
+    assert helm("template", "stepdown", str(CHART), values={"metricsEndpoint": {"timeout": timeout}}).returncode == 0
+    assert EndpointSpec.model_validate({"url": "http://prometheus", "timeout": timeout}).timeout <= 30
 
 
 def test_an_older_kubernetes_than_1_30_is_refused(helm):

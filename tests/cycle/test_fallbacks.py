@@ -248,8 +248,8 @@ def test_traffic_does_not_go_back_to_pods_that_are_not_ready():
     assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
     assert condition(world, "Ready") == ("False", "FallbackNotReady")
     assert message(world, "Ready") == (
-        "level static: traffic can't go back to Service shop, which has 0 ready pods (needs 1);"
-        " see why they aren't ready"
+        "level static: traffic can't go back to Service shop, none of whose pods is ready; see why they aren't ready;"
+        " or bring it back all the same by spec.override"
     )
     assert "nobody would answer at core-only" in message(world, "Degraded")
 
@@ -290,11 +290,38 @@ def test_a_step_up_asks_after_pods_of_traffic_that_it_brings_back_only():
     assert (world.level, world.selector()) == ("core-only", {"app": "shop-static"})
 
 
-def test_a_persons_word_brings_no_traffic_back_to_pods_that_are_not_ready():
+def test_a_persons_word_brings_traffic_back_all_the_same():
     world = tried(pod("shop-1", "shop", "False"))
-    word = {"level": "full", "reason": "drill", "until": "1970-01-12T15:00:00Z"}
+    word = {"level": "full", "reason": "its readiness needs what static took", "until": "1970-01-12T15:00:00Z"}
     world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(override=word))
     world.ticks(2)
 
-    assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
-    assert message(world, "Ready").startswith("level static: traffic can't go back to Service shop")
+    assert (world.level, world.selector()) == ("full", {"app": "shop", "tier": "web"})
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_pods_that_have_ended_keep_no_traffic_away(phase: str):
+    ended = pod("shop-1", "shop", "False")
+    ended["status"]["phase"] = phase
+    world = tried(ended)
+
+    assert (world.level, world.selector()["app"]) == ("core-only", "shop")
+
+
+def test_a_port_that_the_services_own_pods_never_declared_keeps_no_traffic_away():
+    world = World()
+    world.sandbox.edit("Service", "shop", lambda obj: obj["spec"]["ports"].append({"port": 90, "targetPort": 9090}))
+    world.sandbox.edit("Pod", "shop-static-1", lambda obj: obj["spec"]["containers"][0]["ports"].append(METRICS))
+    primary = pod("shop-1", "shop")
+    primary["metadata"]["labels"]["tier"] = "web"
+    world.sandbox.create(primary)
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    assert world.selector() == {"app": "shop-static"}
+    world.values |= {"errors": Missing.EMPTY, "load": 0.1}
+    world.ticks(8)
+
+    assert (world.level, world.selector()["app"]) == ("core-only", "shop")
+
+
+METRICS = {"name": "metrics", "containerPort": 9090}

@@ -170,3 +170,58 @@ def test_a_held_policy_that_begins_to_act_does_so_from_full_service(held):
     world.ticks(2)
 
     assert (world.level, world.selector()["app"], world.replicas("extras")) == ("full", "shop", 3)
+
+
+def test_what_was_applied_is_left_step_by_step_though_the_policy_only_observed_for_a_moment():
+    world = World()
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    world.values["errors"] = 0.0
+    for change in ({"suspend": True}, {"mode": "Observe"}, {"mode": "Enforce"}, {"suspend": False}):
+        world.sandbox.edit("DegradationPolicy", "shop", lambda obj, change=change: obj["spec"].update(change))
+        world.tick(1)
+
+    assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
+
+
+def test_a_step_that_was_refused_and_taken_again_in_the_same_second_is_told_once():
+    world = World()
+    world.ticks(2)
+    refused: list[str] = []
+
+    def first(when: str, what: str) -> None:
+        if when == "before" and what == "store status" and not refused:
+            refused.append(what)
+            raise Conflict(409, "the object has been modified")
+
+    world.sandbox.on_call = first
+    world.values["load"] = 0.92
+    world.tick()
+    world.tick(0.2)
+
+    told = [str(event.reason) for event in world.sandbox.events]
+    assert (world.level, told.count("LevelEntered")) == ("core-only", 1)
+
+
+def test_steps_that_cant_be_stored_are_not_gathered():
+    world = World()
+    world.ticks(2)
+    world.sandbox.on_call = cut
+    world.values["load"] = 0.92
+    world.ticks(50)
+
+    assert len(world.memories["shop"].untold) == 1
+
+
+def test_a_suspended_policy_whose_targets_cant_be_read_stays_suspended():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=True))
+    world.ticks(2)
+    before, told = condition(world, "Held"), len(world.sandbox.events)
+    world.sandbox.on_call = deny
+    world.ticks(2)
+
+    assert (before["status"], condition(world, "Held")) == ("True", before)
+    assert [str(event.reason) for event in world.sandbox.events[told:]] == ["ActionFailed"]

@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 from cycle.world import SPEC, World, policy
+from stepdown.engine import marks
+from stepdown.engine.ledger import entry_id
 
 
 def flags_only(variant: str) -> dict[str, Any]:
@@ -91,3 +93,50 @@ def test_an_annotation_that_is_no_longer_true_keeps_nobody_from_acting():
 
     assert (world.level, world.flags()) == ("core-only", variants("c"))
     assert [entry["original"] for entry in world.status["ledger"]] == ['"a"']
+
+
+def both_flags() -> dict[str, Any]:
+    """Each level sets a flag of the same document."""
+    spec = copy.deepcopy(SPEC)
+    where = {"flagd": {"configMap": "flags"}}
+    spec["levels"][1]["actions"] = [{"flags": {"disable": ["reviews"], "in": where}}]
+    spec["levels"][2]["actions"] = [{"flags": {"enable": ["read-only"], "in": where}}]
+    return spec
+
+
+def test_a_status_that_was_put_back_from_a_shallower_level_loses_no_original():
+    world = World(both_flags())
+    first = world.flags()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    backup = copy.deepcopy(world.status)
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj.update(status=backup))
+    world.start(2)
+    world.ticks(2)
+    assert ready(world) == SAID
+    world.values |= {"load": 0.1, "errors": 0.0}
+    world.ticks(20)
+
+    (left,) = json.loads(mark(world)["stepdown.dev/ledger"]).values()
+    assert (world.level, ready(world)) == ("full", SAID)
+    assert (left["path"], left["original"]) == ("/data/flags.json#/flags/read-only/defaultVariant", '"off"')
+    assert world.flags() == first.replace('"defaultVariant": "off" }', '"defaultVariant": "on" }')
+
+
+def test_a_mark_names_no_more_fields_than_a_ledger_has_however_long_somebody_has_made_it(monkeypatch):
+    world = World()
+    forged = {f"{number:012x}": {"policy": "shop", "path": f"/data/{number}"} for number in range(3000)}
+    note = {"stepdown.dev/ledger": json.dumps(forged)}
+    world.sandbox.edit("ConfigMap", "flags", lambda obj: obj["metadata"].update(annotations=note))
+    looked_at: list[str] = []
+
+    def counted(target: Any, path: str) -> str:
+        looked_at.append(path)
+        return entry_id(target, path)
+
+    monkeypatch.setattr(marks, "entry_id", counted)
+    world.tick()
+
+    assert len(looked_at) == 64

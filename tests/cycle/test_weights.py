@@ -28,9 +28,10 @@ ROUTE = {
 class Gateway(World):
     """The world with an HTTPRoute; its level `static` is entered by errors."""
 
-    def __init__(self, route: dict[str, Any] = ROUTE) -> None:
-        spec = copy.deepcopy(SPEC)
-        spec["levels"][2]["actions"] = [{"route": {"httpRoute": "web", "to": {"service": "static-web"}}}]
+    def __init__(self, route: dict[str, Any] = ROUTE, spec: dict[str, Any] | None = None) -> None:
+        if spec is None:
+            spec = copy.deepcopy(SPEC)
+            spec["levels"][2]["actions"] = [{"route": {"httpRoute": "web", "to": {"service": "static-web"}}}]
         super().__init__(spec)
         self.sandbox.create(route)
         ports = [{"port": 80, "targetPort": "http"}]
@@ -200,3 +201,34 @@ def test_without_the_kind_in_the_cluster_the_policy_says_so_and_goes_on() -> Non
 
     (ready,) = (c for c in world.status["conditions"] if c["type"] == "Ready")
     assert (world.level, ready["status"], ready["reason"]) == ("full", "False", "TargetNotFound")
+
+
+def unready_shop(world: World) -> None:
+    """The target's Service has a pod, which can't answer."""
+    primary = pod("shop-1", "shop", "False")
+    primary["metadata"]["labels"]["tier"] = "web"
+    world.sandbox.create(primary)
+
+
+def test_weights_stay_while_no_pod_of_the_targets_service_is_ready() -> None:
+    world = Gateway()
+    unready_shop(world)
+    world.down().up()
+    assert (world.level, world.weights()[0]) == ("static", [0, 1])
+
+    world.sandbox.edit("Pod", "shop-1", lambda obj: obj["status"]["conditions"][0].update(status="True"))
+    world.ticks(20)
+
+    assert (world.level, world.weights()[0]) == ("full", [9, None])
+
+
+def test_weights_go_back_where_the_level_above_has_pointed_the_service_itself_at_ready_pods() -> None:
+    spec = copy.deepcopy(SPEC)
+    spec["levels"][1]["actions"] = [{"route": {"to": {"deployment": "shop-static"}}}]
+    spec["levels"][1]["recover"] = {"trial": {"after": "1m", "watch": "10s"}}
+    spec["levels"][2]["actions"] = [{"route": {"httpRoute": "web", "to": {"service": "static-web"}}}]
+    world = Gateway(spec=spec)
+    unready_shop(world)
+    world.down().up()
+
+    assert (world.level, world.weights()[0], world.selector()) == ("core-only", [9, None], {"app": "shop-static"})

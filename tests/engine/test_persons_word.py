@@ -69,7 +69,7 @@ def test_an_override_waits_for_a_fallback_that_is_not_ready():
     assert edited(play, CORE, STATIC, **pinned("static")).see() == "full"
     assert (play.reason, play.decision.message) == (
         "FallbackNotReady",
-        "override to static waits: its fallback isn't ready",
+        "override to static waits: nobody would answer there",
     )
 
 
@@ -208,7 +208,7 @@ def test_what_was_only_said_begins_at_full_service_and_what_is_known_of_the_sign
             "observing": True,
         }
     )
-    after = in_mode(play.ladder, told, observing=False)
+    after = in_mode(play.ladder, told, observing=False, holds=False)
     assert after == before.model_copy(update={"index": 0, "level": "full"})
     assert (after.deeper_since, after.healthy_since, after.trial, after.breaches) == (None, None, None, before.breaches)
     play.state = after
@@ -220,13 +220,20 @@ def test_a_memory_of_the_same_mode_is_left_as_it_is(observing):
     play = Play(ladder_of(CORE))
     play.see(load=0.9)
     state = play.state.model_copy(update={"observing": observing})
-    assert in_mode(play.ladder, state, observing=observing) is state
+    assert in_mode(play.ladder, state, observing=observing, holds=False) is state
 
 
 def test_a_policy_that_only_watches_from_now_on_is_at_the_level_where_it_was():
     play = Play(ladder_of(CORE))
     play.see(load=0.9)
-    assert in_mode(play.ladder, play.state, observing=True) == play.state.model_copy(update={"observing": True})
+    after = in_mode(play.ladder, play.state, observing=True, holds=False)
+    assert after == play.state.model_copy(update={"observing": True})
+
+
+def test_a_policy_that_holds_something_observes_once_that_was_put_back():
+    play = Play(ladder_of(CORE))
+    play.see(load=0.9)
+    assert in_mode(play.ladder, play.state, observing=True, holds=True) is play.state
 
 
 def test_a_gap_changes_nothing_where_nothing_is_waited_for():

@@ -9,7 +9,7 @@ from stepdown.api.actions import Action
 from stepdown.api.policy import PolicySpec
 from stepdown.engine.fields import Ref
 
-__all__ = ["ActionIssue", "Translation", "View", "all_references", "moved", "references", "translate"]
+__all__ = ["ActionIssue", "Translation", "View", "all_references", "home", "moved", "references", "translate"]
 
 
 def references(action: Action, spec: PolicySpec, place: int) -> list[Ref]:
@@ -53,3 +53,9 @@ def moved(action: Action, spec: PolicySpec) -> Ref | None:
     """What an action moves the traffic of; None where it moves none."""
     moving = action.route or action.status_page
     return route.moved(moving, spec) if moving is not None else None
+
+
+def home(action: Action, spec: PolicySpec) -> Ref | None:
+    """The Service whose traffic an action moves, by its selector or by the weights of an HTTPRoute."""
+    moving = action.route or action.status_page
+    return Ref("Service", route.service_of(moving, spec)) if moving is not None else None

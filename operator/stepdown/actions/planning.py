@@ -1,20 +1,20 @@
 """From the ladder to the fields that must change, over what is there: every level's actions, translated once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from stepdown.actions import moved, translate
+from stepdown.actions import home, moved, translate
 from stepdown.actions.translation import ActionIssue, Translation
 from stepdown.api.policy import PolicySpec
 from stepdown.api.status import Entry
 from stepdown.engine.decide import Decision
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import FieldChange, Ref, Target, encode, same_text, text_at
-from stepdown.engine.ledger import FieldKey, annotation_of, entry_id, is_ours, target_of
-from stepdown.engine.marks import is_left_over
+from stepdown.engine.ledger import FieldKey, annotation_of, entry_id, is_ours
+from stepdown.engine.marks import left_over
 from stepdown.engine.patch import with_texts
-from stepdown.engine.reasons import Problem
+from stepdown.engine.reasons import Problem, Reason
 
 
 class Plan:
@@ -40,6 +40,7 @@ class Plan:
         self.issues: list[tuple[Problem, str, int]] = []
         self._levels: list[list[Translation]] = []
         self._moved = [[moved(action, spec) for action in level.actions] for level in spec.levels]
+        self._homes = [[home(action, spec) for action in level.actions] for level in spec.levels]
         answered: set[Ref | None] = set()
         for place, level in enumerate(spec.levels):
             translations = [translate(action, spec, place, before) for action in level.actions]
@@ -59,14 +60,10 @@ class Plan:
             for translations, refs in zip(self._levels, self._moved, strict=True)
         ]
         self.conflicts: list[tuple[Problem, str, int]] = []
-        held = {target_of(entry) for entry in ledger}
-        self._left_over = {
-            change.target: change.level
-            for translations in reversed(self._levels)
-            for translation in translations
-            for change in translation.changes
-            if change.target not in held and self._is_left_over(change.target)
-        }
+        changes = [change for ts in reversed(self._levels) for t in ts for change in t.changes]
+        known = {entry.id for entry in ledger}
+        left = {target: self._left_over(target, known) for target in {change.target for change in changes}}
+        self._untouchable = {(c.target, c.path): c.level for c in changes if c.path in left[c.target]}
 
     def undone(self, place: int) -> set[int]:
         """The levels, down to a place, with an action that can't be done there.
@@ -110,7 +107,7 @@ class Plan:
             for made in self._levels[level]
             for found in made.remarks
         ]
-        stuck = [found for above in sorted(waiting) if above < place for found in self.stranded(above, place)]
+        stuck = [found for above in sorted(waiting) if above < place for found in self.no_way_back(above, place)]
         return self.silent(place) + list(dict.fromkeys([*stuck, *remarks]))
 
     def silent(self, place: int) -> list[tuple[Problem, str, int]]:
@@ -141,38 +138,41 @@ class Plan:
         place = decision.level
         if not decision.is_transition:
             return bool(self.silent(place))
-        return self.blocks(place) if place > decision.came_from else self.strands(place, decision.came_from)
+        if place > decision.came_from:
+            return self.blocks(place)
+        asked = decision.reason is not Reason.OVERRIDDEN
+        return self.strands(place) or (asked and bool(self.no_way_back(place, decision.came_from)))
 
     def blocks(self, place: int) -> bool:
         """Whether a level can't be entered on the way down: its fallback is missing or couldn't answer."""
         return any(t.issues or self._unready(t) is not None for t in self._routes[place])
 
-    def strands(self, place: int, came_from: int) -> bool:
+    def strands(self, place: int) -> bool:
         """Whether a level can't be entered on the way up: nobody would answer, not even where traffic came from."""
-        silent = any(not t.may_go_back and (t.issues or self._unready(t) is not None) for t in self._routes[place])
-        return silent or bool(self.stranded(place, came_from))
+        return any(not t.may_go_back and (t.issues or self._unready(t) is not None) for t in self._routes[place])
 
-    def stranded(self, place: int, came_from: int) -> list[tuple[Problem, str, int]]:
-        """What keeps traffic from going back by a step up, as `issues` are.
+    def no_way_back(self, place: int, came_from: int) -> list[tuple[Problem, str, int]]:
+        """What keeps traffic from going back where it first came from by a step up to a level, as `issues` are.
 
-        That is what it first came from, for all that was moved deeper than at `place` and has no ready route there.
+        That is asked of all that deeper levels have moved and that has no ready route at this one.
         """
         moving = [
-            (level, ref, made)
-            for level, refs in enumerate(self._moved[: came_from + 1])
-            for ref, made in zip(refs, self._levels[level], strict=True)
+            (level, ref, home, made)
+            for level in range(came_from + 1)
+            for ref, home, made in zip(self._moved[level], self._homes[level], self._levels[level], strict=True)
             if ref is not None
         ]
-        answered = {ref for level, ref, t in moving if level <= place and not t.issues and t.unready is None}
+        answered = {ref for level, ref, _, t in moving if level <= place and not t.issues and t.unready is None}
         return [
-            (t.stranded.problem, f"level {self._names[level]}: {t.stranded.message}", level)
-            for level, ref, t in moving
-            if level > place and ref not in answered and t.stranded is not None
+            (t.no_way_back.problem, f"level {self._names[level]}: {t.no_way_back.message}", level)
+            for level, ref, home, t in moving
+            if level > place and not {ref, home} & answered and t.no_way_back is not None
         ]
 
     def wanted(self, place: int) -> dict[FieldKey, FieldChange]:
         """The changes that being at a level means, without those that another policy holds or that aren't ready."""
         wanted: dict[FieldKey, FieldChange] = {}
+        places = {target: level for (target, _), level in self._untouchable.items()}
         self.conflicts = [
             (
                 Problem.CONFLICT,
@@ -180,13 +180,13 @@ class Plan:
                 " alone says what was there before; put it back by what `stepdown restore --print` prints",
                 level,
             )
-            for target, level in self._left_over.items()
+            for target, level in places.items()
         ]
         for translations in self._levels[: place + 1]:
             for translation in translations:
                 if self._unready(translation) is None:
-                    changes = [change for change in translation.changes if change.target not in self._left_over]
-                    wanted |= {(change.target, change.path): change for change in changes}
+                    wanted |= {(change.target, change.path): change for change in translation.changes}
+        wanted = {key: change for key, change in wanted.items() if key not in self._untouchable}
         for key, change in list(wanted.items()):
             other = self._other_holder(change)
             if other is not None:
@@ -213,9 +213,10 @@ class Plan:
         except NotADocument:
             return False
 
-    def _is_left_over(self, target: Target) -> bool:
+    def _left_over(self, target: Target, known: Collection[str]) -> set[str]:
         obj = self.objects.get((target.kind, target.name))
-        return obj is not None and is_left_over(self._policy.partition("/")[2], target.kind, obj)
+        left = left_over(self._policy.partition("/")[2], known, target.kind, obj) if obj is not None else []
+        return {entry.path for entry in left}
 
     def _other_holder(self, change: FieldChange) -> str | None:
         holder = self._holder(change.target.uid, change.path)

@@ -71,27 +71,32 @@ def pointed(
     pods = view.all("Pod")
     own = selected(pods, labels)
     why = silence(service, own, cure)
-    back = stranded(service, pods)
+    back = no_way_back(service, pods)
     if why is None:
-        return Translation([change], stranded=back)
+        return Translation([change], no_way_back=back)
     is_fault = is_fault or any(map(is_ready, own))
     unready = ActionIssue(Problem.FALLBACK_NOT_READY, f"{who} {why}", is_fault)
-    return Translation([change], unready=unready, may_go_back=_primary_answers(service, pods), stranded=back)
+    return Translation([change], unready=unready, may_go_back=_primary_answers(service, pods), no_way_back=back)
 
 
-def stranded(service: dict[str, Any], pods: list[dict[str, Any]]) -> ActionIssue | None:
-    """Why a Service's own pods, where it has any, couldn't answer if its traffic went back to them.
+def no_way_back(service: dict[str, Any], pods: list[dict[str, Any]]) -> ActionIssue | None:
+    """Why a Service's own pods couldn't answer if its traffic went back to them: it has some, and none is ready.
 
-    Where there are none nothing is known against them: a level may have scaled them to 0, or an autoscaler that
-    waits for traffic.
+    Which ports they declare is not asked: they answered before. Where there are none nothing is known against them: a
+    level may have scaled them to 0, or an autoscaler that waits for traffic.
     """
-    found = selected(pods, service["spec"].get("selector") or {})
-    own = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
-    why = silence(service, own, trouble({}, own) or "see why they aren't ready") if own else None
-    if why is None:
+    own = [pod for pod in selected(pods, service["spec"].get("selector") or {}) if _is_there(pod)]
+    if not own or any(map(is_ready, own)):
         return None
-    text = f"traffic can't go back to Service {service['metadata']['name']}, which {why}"
-    return ActionIssue(Problem.FALLBACK_NOT_READY, text)
+    why = trouble({}, own) or "see why they aren't ready"
+    text = f"traffic can't go back to Service {service['metadata']['name']}, none of whose pods is ready; {why};"
+    return ActionIssue(Problem.FALLBACK_NOT_READY, f"{text} or bring it back all the same by spec.override")
+
+
+def _is_there(pod: dict[str, Any]) -> bool:
+    """Whether a pod has not ended, and isn't on its way out."""
+    ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return not ended and "deletionTimestamp" not in pod["metadata"]
 
 
 def _primary_answers(service: dict[str, Any], pods: list[dict[str, Any]]) -> bool:

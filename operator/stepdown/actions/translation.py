@@ -24,8 +24,8 @@ class ActionIssue:
 class Translation:
     """The changes of one action. Where `unready` is set they must not be made.
 
-    Those that are made already stay nevertheless, unless what they replaced is fit to be gone back to. `stranded` says
-    why that has pods and couldn't answer. `remarks` say what is wrong although the changes are made.
+    Those that are made already stay nevertheless, unless what they replaced is fit to be gone back to. `no_way_back`
+    says why the pods that it had at first couldn't answer. `remarks` say what is wrong although the changes are made.
     """
 
     changes: list[FieldChange] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Translation:
     remarks: list[ActionIssue] = field(default_factory=list)
     unready: ActionIssue | None = None
     may_go_back: bool = False
-    stranded: ActionIssue | None = None
+    no_way_back: ActionIssue | None = None
 
 
 def issue(problem: Problem, message: str) -> Translation:

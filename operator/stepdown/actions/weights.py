@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from stepdown.actions.route import SCALE_UP, is_ready, selected, service_of, silence, stranded
+from stepdown.actions.route import SCALE_UP, is_ready, no_way_back, selected, service_of, silence
 from stepdown.actions.starting import trouble
 from stepdown.actions.translation import ActionIssue, Translation, View, issue, target_of
 from stepdown.api.actions import RouteAction
@@ -60,8 +60,8 @@ def translate(action: RouteAction, spec: PolicySpec, place: int, view: View) -> 
         )
     pods = view.all("Pod")
     may_go_back = before is not None and _answers(before, pods)
-    back = stranded(before, pods) if before is not None and before["spec"].get("selector") else None
-    result = Translation(may_go_back=may_go_back, stranded=back)
+    back = no_way_back(before, pods) if before is not None and before["spec"].get("selector") else None
+    result = Translation(may_go_back=may_go_back, no_way_back=back)
     ports = _move(result, obj, primary, service, place, _trickle(spec, place) if may_go_back else 0)
     own = selected(pods, service["spec"]["selector"])
     found = trouble({}, own)

@@ -62,21 +62,24 @@ class KubernetesCluster:
                     raise Unknown(f"{verb} {path}: {error.message}") from None
                 named = _named(error, verb, path, ref.name)
                 raise self._denials.denied(verb, path, namespace, named) from None
-        self._denials.granted(verb, path)
-        self._versions.check(path, answer, newest)
+        self._believe(verb, path, answer, newest)
         return answer
 
     async def _listed(self, path: str, kind: str, newest: int) -> list[Object]:
         """All objects of a kind; pods, of which there may be thousands, without who has changed what in them."""
         found: list[Object] = []
         async for page in pages(self._api, path):
-            self._denials.granted("list", path)
-            self._versions.check(path, page, newest)
+            self._believe("list", path, page, newest)
             for obj in page.get("items") or []:
                 if kind == "Pod":
                     obj["metadata"].pop("managedFields", None)
                 found.append(obj)
         return found
+
+    def _believe(self, verb: str, path: str, answer: Object, newest: int) -> None:
+        """Raises Unknown for a stale answer."""
+        self._denials.granted(verb, path)
+        self._versions.check(path, answer, newest)
 
     async def patch(self, namespace: str, target: Target, patch: JsonPatch, subresource: str = "") -> Object:
         """See ports.Cluster."""

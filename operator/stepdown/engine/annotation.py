@@ -5,7 +5,7 @@ none: an annotation on a Deployment would be copied to its ReplicaSets and stay 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -35,12 +35,15 @@ def names(obj: Mapping[str, Any], path: str) -> bool:
     return f'"path":{json.dumps(path)}' in text
 
 
-def annotation_for(obj: Mapping[str, Any], policy: str, entries: Iterable[Entry]) -> str | None:
+def annotation_for(
+    obj: Mapping[str, Any], policy: str, entries: Iterable[Entry], spared: Collection[str] = ()
+) -> str | None:
     """The annotation's text after a write: this policy's entries on the object, beside other policies'.
 
-    None for nothing left.
+    `spared` are ids that stay as they are, whosesoever. None for nothing left.
     """
-    kept = {key: e for key, e in annotation_of(obj).items() if isinstance(e, dict) and e.get("policy") != policy}
+    there = annotation_of(obj).items()
+    kept = {key: e for key, e in there if isinstance(e, dict) and (e.get("policy") != policy or key in spared)}
     for entry in entries:
         facts: dict[str, Any] = {
             "policy": policy,

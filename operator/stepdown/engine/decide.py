@@ -29,12 +29,13 @@ def initial_state(ladder: Ladder) -> EngineState:
     return EngineState(level=ladder.steps[0].name)
 
 
-def in_mode(ladder: Ladder, state: EngineState, *, observing: bool) -> EngineState:
+def in_mode(ladder: Ladder, state: EngineState, *, observing: bool, holds: bool) -> EngineState:
     """The memory in a mode. A policy that begins to act does so at full service: what it only said was never done.
 
     What is known of its conditions stays, so that a step down is due at once where it was, as a step like any other.
+    One that `holds` something has done what it said, and observes only once all of that was put back.
     """
-    if state.observing == observing:
+    if state.observing == observing or (observing and holds):
         return state
     if observing:
         return state.model_copy(update={"observing": True})
@@ -132,7 +133,7 @@ def _available(turn: Turn, called: int) -> int:
 
 def _overridden(turn: Turn, level: int) -> tuple[Decision, EngineState]:
     if level != turn.current and level in turn.unavailable:
-        text = f"override to {turn.name(level)} waits: its fallback isn't ready"
+        text = f"override to {turn.name(level)} waits: nobody would answer there"
         return turn.stay(Reason.FALLBACK_NOT_READY, text)
     reason = turn.ladder.override_reason
     message, why = f"pinned to {turn.name(level)}: {reason}", f"override: {reason}"

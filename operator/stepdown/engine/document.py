@@ -69,9 +69,10 @@ def with_raw(text: str, pointer: str, value: str | None) -> str:
 
 
 def with_raws(text: str, values: Mapping[str, str | None]) -> str:
-    """The document with several values set, one after the other, as `with_raw` does; raises as it does.
+    """The document with several values set, as `with_raw` sets each; raises as it does.
 
-    Members of one object are set in that object's own text: a long document is read once, not once for each value.
+    Members of one object are set in that object's own text: a long document is read once, not once for each value. No
+    value that is set may be an object that another one is to be set in.
     """
     found = _read(text)
     by_parent: dict[str, dict[str, str | None]] = {}
@@ -108,13 +109,13 @@ class _Document:
     @property
     def value(self) -> dict[str, Any]:
         """Raises NotADocument."""
-        if self._value is None:
-            raise NotADocument(self._wrong)
+        self._insist()
+        assert self._value is not None
         return self._value
 
     def locate(self, pointer: str) -> Place | None:
         """Start of the member, start and end of its value. Raises NotADocument."""
-        assert self.value is not None
+        self._insist()
         start = value_start = _skip(self._text, 0)
         end = len(self._text)
         for name in segments(pointer):
@@ -126,6 +127,10 @@ class _Document:
                 raise NotADocument(f"{name!r} is there twice")
             start, value_start, end = found
         return start, value_start, end
+
+    def _insist(self) -> None:
+        if self._value is None:
+            raise NotADocument(self._wrong)
 
     def _members(self, brace: int) -> dict[str, Place | None]:
         if brace not in self._objects:

@@ -158,7 +158,8 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
     held = decision is not None and decision.reason in (Reason.OVERRIDDEN, Reason.SUSPENDED)
     why = decision.message if decision is not None else problem[1] if problem is not None else ""
     old = {condition.type: condition for condition in before.conditions}
-    stays = decision is None and "Degraded" in old and old["Degraded"].status == str(not report.is_full)
+    kept = old if decision is None else {}
+    stays = "Degraded" in kept and kept["Degraded"].status == str(not report.is_full)
     wanted = [
         (
             "Ready",
@@ -187,7 +188,7 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
         ("MetricsAvailable", *_metrics(report.missing)),
         (
             "Held",
-            held,
+            None if "Held" in kept else held,
             decision.reason if held and decision else "FollowingSignals",
             why if held else _free_text(report),
         ),

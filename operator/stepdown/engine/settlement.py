@@ -49,6 +49,11 @@ class Settlement:
     pending: set[FieldKey] = field(default_factory=set)
     refusals: list[tuple[Problem, str, Target]] = field(default_factory=list)
 
+    @property
+    def judged(self) -> list[Entry]:
+        """Every entry that was looked at, also those that ended, and those that begin."""
+        return [*self.entries, *self.retired]
+
     def write(self, target: Target, path: str, text: str | None, *, restores: bool) -> None:
         """Adds a field to the target's write."""
         made = self.writes.get(target)

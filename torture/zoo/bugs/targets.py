@@ -5,6 +5,7 @@ from torture.zoo.bug import Bug, Edit
 _SCALE = "stepdown.actions.scale"
 _ROUTE = "stepdown.actions.route"
 _PLANNING = "stepdown.actions.planning"
+_DROPPED = "return annotation_for(obj, policy, held)"
 
 BUGS = (
     Bug(
@@ -102,17 +103,24 @@ BUGS = (
         "traffic-back-to-unready-pods",
         "A step up brings traffic back to a Service none of whose pods is ready, and with no traffic there is no data"
         " to step down by. Found by a review.",
-        (Edit(_PLANNING, "return silent or bool(self.stranded(place, came_from))", "return silent"),),
+        (Edit(_PLANNING, "asked = decision.reason is not Reason.OVERRIDDEN", "asked = False"),),
         ("tests/cycle/test_fallbacks.py::test_traffic_does_not_go_back_to_pods_that_are_not_ready",),
     ),
     Bug(
         "lost-status-written-over",
         "A policy made anew takes what its forerunner had set for the original, and drops the annotation that knew"
         " better. Found by a review.",
-        (Edit(_PLANNING, "if change.target not in held and self._is_left_over(change.target)", "if change is None"),),
+        (Edit(_PLANNING, "for c in changes if c.path in left[c.target]", "for c in changes if c.path in left"),),
         (
             "tests/cycle/test_left_over.py"
             "::test_nothing_is_written_over_it_so_that_the_original_stays_in_the_annotation",
         ),
+    ),
+    Bug(
+        "mark-of-a-lost-entry-dropped",
+        "A status is put back from a backup; the next write of a mark drops what it said of fields whose entries were"
+        " lost, and with it what was there before. Found by a review.",
+        (Edit("stepdown.engine.marks", "return annotation_for(obj, policy, held, spared)", _DROPPED),),
+        ("tests/cycle/test_left_over.py::test_a_status_that_was_put_back_from_a_shallower_level_loses_no_original",),
     ),
 )
