@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from stepdown.actions.status_page import pages
 from stepdown.api.policy import PolicySpec
-from stepdown.api.status import EngineState, Entry, Transition
+from stepdown.api.status import HISTORY_MAX, EngineState, Entry, Transition
 from stepdown.engine.ladder import Ladder, build_ladder
 from stepdown.engine.questions import (
     PresetQuestion,
@@ -110,9 +110,9 @@ class Memory:
         return self.seen[1] if self.seen is not None and self.seen[0] == stored else stored
 
     def tell_later(self, history: Sequence[Transition], event: Event) -> None:
-        """Has the newest step told once it is stored; those before it that never were are forgotten."""
-        stored = [one for one in self.untold if one[0] in history[:-1]]
-        self.untold = (*stored, (history[-1], event))
+        """Has the newest step told once it is stored, as those before it that may have been stored unheard."""
+        others = [one for one in self.untold if one[0] != history[-1]]
+        self.untold = (*others, (history[-1], event))[-HISTORY_MAX:]
 
     def must_verify(self, policy: Policy, now: float) -> bool:
         """Whether a policy at rest is to look whether everything that it names is still there."""

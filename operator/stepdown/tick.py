@@ -133,9 +133,10 @@ def report_of_nothing(policy: Policy, status: PolicyStatus, now: float, problems
 
 
 def report_of_refusal(tick: Tick, error: Refused) -> Report:
-    """Where what is there couldn't be read: what was true stays so, and what the signals say is told."""
+    """Where what is there couldn't be read: what was true stays so, and what signals and persons say is told."""
     wrong = ((problem_of(error), f"{error.message}; nothing is changed until then"),)
-    return replace(report_of_nothing(tick.policy, tick.status, tick.now, wrong), missing=_missing(tick))
+    nothing = report_of_nothing(tick.policy, tick.status, tick.now, wrong)
+    return replace(nothing, missing=_missing(tick), word=tick.decision, expired_override=_expired_override(tick))
 
 
 def contested_of(status: PolicyStatus, new: list[str]) -> list[str]:

@@ -210,7 +210,65 @@ def test_steps_that_cant_be_stored_are_not_gathered():
     world.values["load"] = 0.92
     world.ticks(50)
 
-    assert len(world.memories["shop"].untold) == 1
+    assert len(world.memories["shop"].untold) == 20
+
+
+def test_a_step_whose_store_was_never_heard_of_is_told():
+    world = World()
+    world.ticks(2)
+    unheard: list[str] = []
+
+    def lose(when: str, what: str) -> None:
+        if when == "after" and what == "store status" and not unheard:
+            unheard.append(what)
+            raise Unknown("no answer")
+
+    world.sandbox.on_call = lose
+    stale = world.sandbox.policy("shop")
+    world.values["load"] = 0.92
+    world.tick()
+    current, world.sandbox.policy = world.sandbox.policy, lambda _name: stale
+    world.tick()
+    world.sandbox.policy = current
+    world.ticks(2)
+
+    told = [str(event.reason) for event in world.sandbox.events]
+    assert (world.level, told.count("LevelEntered")) == ("core-only", 1)
+
+
+def test_what_a_person_has_taken_back_is_not_held_though_targets_cant_be_read():
+    world = World()
+    world.values["load"] = 0.92
+    world.ticks(2)
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=True))
+    world.ticks(2)
+    world.sandbox.on_call = deny
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=False))
+    world.ticks(2)
+
+    assert (condition(world, "Held")["status"], condition(world, "Degraded")["status"]) == ("False", "True")
+
+
+def test_a_spec_that_cant_be_understood_leaves_held_as_it_was():
+    world = World()
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=True))
+    world.ticks(2)
+    before = condition(world, "Held")
+    world.invalid()
+
+    assert (before["status"], condition(world, "Held")) == ("True", before)
+
+
+def test_a_policy_that_observed_for_one_look_begins_to_act_from_full_service():
+    world = World()
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    world.values["errors"] = 0.0
+    for mode in ("Observe", "Enforce"):
+        world.sandbox.edit("DegradationPolicy", "shop", lambda obj, mode=mode: obj["spec"].update(mode=mode))
+        world.tick(1)
+
+    assert (world.level, world.selector()["app"], world.status["ledger"]) == ("full", "shop", [])
 
 
 def test_a_suspended_policy_whose_targets_cant_be_read_stays_suspended():

@@ -5,8 +5,10 @@ import json
 from typing import Any
 
 from cycle.world import SPEC, World, policy
+from stepdown.api.status import PolicyStatus
 from stepdown.engine import marks
 from stepdown.engine.ledger import entry_id
+from stepdown.engine.undo import undo
 
 
 def flags_only(variant: str) -> dict[str, Any]:
@@ -107,13 +109,7 @@ def both_flags() -> dict[str, Any]:
 def test_a_status_that_was_put_back_from_a_shallower_level_loses_no_original():
     world = World(both_flags())
     first = world.flags()
-    world.values["load"] = 0.92
-    world.ticks(2)
-    backup = copy.deepcopy(world.status)
-    world.values["errors"] = 0.4
-    world.ticks(2)
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj.update(status=backup))
-    world.start(2)
+    partly_lost(world)
     world.ticks(2)
     assert ready(world) == SAID
     world.values |= {"load": 0.1, "errors": 0.0}
@@ -140,3 +136,52 @@ def test_a_mark_names_no_more_fields_than_a_ledger_has_however_long_somebody_has
     world.tick()
 
     assert len(looked_at) == 64
+
+
+def partly_lost(world: World) -> None:
+    """A status that was put back from core-only while the policy was at static."""
+    world.values["load"] = 0.92
+    world.ticks(2)
+    backup = copy.deepcopy(world.status)
+    world.values["errors"] = 0.4
+    world.ticks(2)
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj.update(status=backup))
+    world.start(2)
+
+
+def test_the_commands_of_what_is_known_keep_what_is_said_of_the_rest():
+    world = World(both_flags())
+    partly_lost(world)
+    entries = PolicyStatus.model_validate(world.status).ledger
+    obj = world.sandbox.get("ConfigMap", "flags")
+    objects = {("ConfigMap", "flags"): obj}
+    (command,) = undo("default", "shop", entries, objects).commands
+
+    after = objects["ConfigMap", "flags"]["metadata"]["annotations"]["stepdown.dev/ledger"]
+    (left,) = json.loads(after).values()
+    assert left["path"] == "/data/flags.json#/flags/read-only/defaultVariant"
+    assert json.dumps(after)[1:-1] in command
+
+
+def test_what_is_said_of_a_document_that_cant_be_read_is_kept():
+    world = World(both_flags())
+    partly_lost(world)
+    before = world.flags()
+    world.sandbox.edit("ConfigMap", "flags", lambda obj: obj["data"].update({"flags.json": before + "}"}))
+    world.ticks(2)
+    world.sandbox.edit("ConfigMap", "flags", lambda obj: obj["data"].update({"flags.json": before}))
+    world.values |= {"load": 0.1, "errors": 0.0}
+    world.ticks(20)
+
+    (left,) = json.loads(mark(world)["stepdown.dev/ledger"]).values()
+    assert (left["path"], left["original"]) == ("/data/flags.json#/flags/read-only/defaultVariant", '"off"')
+
+
+def test_the_shallowest_level_that_names_what_is_left_is_not_reached():
+    world = forgotten("c")
+    spec = flags_only("c")
+    spec["levels"][2]["actions"] = [*spec["levels"][1]["actions"]]
+    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj.update(spec=spec))
+    world.ticks(3)
+
+    assert (world.level, ready(world)) == ("full", SAID)

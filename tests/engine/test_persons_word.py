@@ -230,10 +230,13 @@ def test_a_policy_that_only_watches_from_now_on_is_at_the_level_where_it_was():
     assert after == play.state.model_copy(update={"observing": True})
 
 
-def test_a_policy_that_holds_something_observes_once_that_was_put_back():
+def test_a_suspended_policy_that_holds_something_does_not_observe():
     play = Play(ladder_of(CORE))
     play.see(load=0.9)
-    assert in_mode(play.ladder, play.state, observing=True, holds=True) is play.state
+    suspended = ladder_of(CORE, suspend=True)
+    assert in_mode(suspended, play.state, observing=True, holds=True) is play.state
+    assert in_mode(suspended, play.state, observing=True, holds=False).observing
+    assert in_mode(play.ladder, play.state, observing=True, holds=True).observing
 
 
 def test_a_gap_changes_nothing_where_nothing_is_waited_for():

@@ -172,7 +172,9 @@ class Plan:
     def wanted(self, place: int) -> dict[FieldKey, FieldChange]:
         """The changes that being at a level means, without those that another policy holds or that aren't ready."""
         wanted: dict[FieldKey, FieldChange] = {}
-        places = {target: level for (target, _), level in self._untouchable.items()}
+        places: dict[Target, int] = {}
+        for (target, _), level in self._untouchable.items():
+            places[target] = min(level, places.get(target, level))
         self.conflicts = [
             (
                 Problem.CONFLICT,

@@ -33,9 +33,9 @@ def in_mode(ladder: Ladder, state: EngineState, *, observing: bool, holds: bool)
     """The memory in a mode. A policy that begins to act does so at full service: what it only said was never done.
 
     What is known of its conditions stays, so that a step down is due at once where it was, as a step like any other.
-    One that `holds` something has done what it said, and observes only once all of that was put back.
+    One that `holds` something has done what it said: while it is suspended that stays so, and it doesn't observe.
     """
-    if state.observing == observing or (observing and holds):
+    if state.observing == observing or (observing and holds and ladder.suspend):
         return state
     if observing:
         return state.model_copy(update={"observing": True})

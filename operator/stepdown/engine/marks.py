@@ -75,7 +75,8 @@ def _entry(kind: str, obj: Mapping[str, Any], key: str, facts: Mapping[str, Any]
 
 
 def _is_applied(obj: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether a field holds what was applied, or what it holds can't be read now."""
     try:
         return is_ours(text_at(obj, entry.path), entry)
     except NotADocument:
-        return False
+        return True

@@ -35,8 +35,9 @@ WHY_MAX = 48
 class Report:
     """What is true of a policy after a tick; names are level names.
 
-    `missing` is None where no signal was looked at. `severity` is that of the level reached, `expired_override` the
-    level of an override whose time is over. `delays` are sentences on what takes effect later than it could.
+    `missing` is None where no signal was looked at. `decision` is None where nothing came of it: `word` then is the one
+    that was to be carried out, for what persons have said. `severity` is that of the level reached, `expired_override`
+    the level of an override whose time is over. `delays` are sentences on what takes effect later than it could.
     """
 
     generation: int
@@ -55,6 +56,7 @@ class Report:
     budgets: Mapping[str, float]
     objectives: frozenset[str] | None = None
     """The names of all objectives; None where they can't be told, and what is known is kept."""
+    word: Decision | None = None
     severity: str = ""
     expired_override: str = ""
     delays: Sequence[str] = ()
@@ -155,11 +157,11 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
     others = f" (and {len(report.problems) - 1} more)" if len(report.problems) > 1 else ""
     broken = problem is not None and problem[0] in (Problem.INVALID_SPEC, Problem.INVALID_QUERY)
     pending = report.decision is not None and not report.observing and report.reached != report.decided
-    held = decision is not None and decision.reason in (Reason.OVERRIDDEN, Reason.SUSPENDED)
+    word = decision or report.word
+    held = word is not None and word.reason in (Reason.OVERRIDDEN, Reason.SUSPENDED)
     why = decision.message if decision is not None else problem[1] if problem is not None else ""
     old = {condition.type: condition for condition in before.conditions}
-    kept = old if decision is None else {}
-    stays = "Degraded" in kept and kept["Degraded"].status == str(not report.is_full)
+    stays = decision is None and "Degraded" in old and old["Degraded"].status == str(not report.is_full)
     wanted = [
         (
             "Ready",
@@ -188,9 +190,9 @@ def _conditions(before: PolicyStatus, report: Report) -> list[StatusCondition]:
         ("MetricsAvailable", *_metrics(report.missing)),
         (
             "Held",
-            None if "Held" in kept else held,
-            decision.reason if held and decision else "FollowingSignals",
-            why if held else _free_text(report),
+            None if word is None and "Held" in old else held,
+            word.reason if held and word else "FollowingSignals",
+            word.message if held and word else _free_text(report),
         ),
         (
             "Contested",

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stepdown.api.status import Entry
-from stepdown.engine.annotation import ANNOTATION, annotation_for
+from stepdown.engine.annotation import ANNOTATION
 from stepdown.engine.document import NotADocument
 from stepdown.engine.fields import KINDS, encode
 from stepdown.engine.ledger import settle
+from stepdown.engine.marks import mark_for
 from stepdown.engine.patch import Patch, kubectl_line, target_patch, with_texts
 from stepdown.engine.plan import rank
 from stepdown.engine.pointer import escape
@@ -48,12 +49,12 @@ def undo(namespace: str, policy: str, entries: Sequence[Entry], objects: Objects
         assert obj is not None
         texts = found.writes[target].texts
         try:
-            patch, subresource = target_patch(target, obj, texts, annotation_for(obj, policy, []))
+            annotation = mark_for(target.kind, obj, policy, [], entries)
+            patch, subresource = target_patch(target, obj, texts, annotation)
         except (NotADocument, KeyError) as error:
             result.remarks.append(f"{target.kind} {target.name}: {', '.join(texts)} can't be put back ({error})")
             continue
         result.commands.append(command(namespace, KINDS[target.kind].plural, target.name, patch, subresource))
-        annotation = annotation_for(obj, policy, [])
         mark = {} if subresource else {_MARK: None if annotation is None else encode(annotation)}
         objects[target.kind, target.name] = with_texts(obj, {**texts, **mark})
     return result

@@ -159,7 +159,13 @@ BUGS = (
         "observed-steps-taken-at-once",
         "What a policy in mode Observe said it would do is done in one tick when it may act, past the mass guard: a bad"
         " rule degrades everything. Found by a review.",
-        (Edit(_DECIDE, "    if state.observing == observing or (observing and holds):\n", "    if True:\n"),),
+        (
+            Edit(
+                _DECIDE,
+                "    if state.observing == observing or (observing and holds and ladder.suspend):\n",
+                "    if True:\n",
+            ),
+        ),
         (
             "tests/cycle/test_mass_guard.py"
             "::test_policies_that_only_watched_until_now_are_counted_when_they_begin_to_act",
