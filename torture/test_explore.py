@@ -29,6 +29,8 @@ FOUND_ONCE = [
     "13:pause 20:500",
     "27:500 28:stale=Deployment/shop",
     "16:delete-policy 21:stop 25:pause 26:lease-gone 44:pause",
+    "10:lease-garbled 39:stop 41:stale=ConfigMap/flags 44:stale=ConfigMap/flags",
+    "33:lease-gone 35:stale=Service/shop 38:edit=Deployment/shop 38:stale=Service/shop",
 ]
 """Schedules that lost an original, left a mark, or reported what was not so."""
 

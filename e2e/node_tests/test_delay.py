@@ -120,14 +120,15 @@ def test_a_swap_that_comes_first_in_its_step_is_felt_before_one_that_follows_a_s
 ) -> None:
     shop.apply(web.service("extras"), settings("switches", reviews="on"))
     last, first = [], []
-    actions = scale("extras", 0), switch("switches", reviews="off"), route("shop", FALLBACK)
-    _begin(shop, "shop", level("static", *actions))
-    for _ in range(STEPS):  # one by hand, while the policy holds nothing, and one by the operator, on one machine
+    for _ in range(STEPS):
         swap, felt = _felt(cluster, address, lambda: _scale_first(shop, api))
         last.append(felt + swap.wrote - _scaled(cluster, swap.wrote))
         _select(api, "shop")
         shop.scale("extras", 2)
         _rest(shop, address)
+    actions = scale("extras", 0), switch("switches", reviews="off"), route("shop", FALLBACK)
+    _begin(shop, "shop", level("static", *actions))
+    for _ in range(STEPS):
         first.append(_felt(cluster, address, lambda: shop.load(BREACHED, "shop"))[1])
         _recover(shop, address)
     shop.delete_policy("shop")

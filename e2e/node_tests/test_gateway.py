@@ -24,11 +24,8 @@ def gateway(
     shop: Shop, release: Release, pods: OperatorPods, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Traefik]:
     """A gateway whose HTTPRoute leads to a shop, and could lead to its fallback."""
-    before = set(pods.names())
     release.upgrade({"features": {"gateway": True}})
-    wait_for("both pods are new", lambda: not before & set(pods.names()), 90)
     pods.wait_ready(2, 90)
-    pods.wait_leader()
     with Traefik(release.plane, shop.kubectl, SHOP, tmp_path_factory.mktemp("traefik")) as traefik:
         for name in ("shop", "shop-static"):
             shop.apply(web.deployment(name), web.service(name))

@@ -8,13 +8,10 @@ ports behind it. Observing comes first and for all due policies at once, so obse
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from pydantic import ValidationError
 
-from stepdown.actions import all_references
 from stepdown.actions.planning import Plan
-from stepdown.actions.starting import is_short
 from stepdown.api.policy import Mode, PolicySpec
 from stepdown.api.status import EngineState, PolicyStatus
 from stepdown.engine.decide import NO_LEVELS, after_gap, decide, in_mode, initial_state
@@ -30,6 +27,7 @@ from stepdown.ports import Cluster, Conflict, Event, Journal, Policy, Refused, U
 from stepdown.prepared import NO_TOUCHES, Claims, Memory, Prepared, Problems
 from stepdown.refresher import Refresher
 from stepdown.restarter import Restarter, restarts_of
+from stepdown.snapshot import snapshot
 from stepdown.tick import Tick, report_of, report_of_nothing, report_of_refusal
 from stepdown.writer import Objects, Writer, read_targets
 
@@ -122,9 +120,9 @@ class Cycle:
     async def _plan(self, tick: Tick, before: EngineState) -> None:
         """What the level decided on means for what is there; a level that can't be entered is decided on again."""
         policy, prepared, memory = tick.policy, tick.prepared, tick.memory
-        snapshot = await self._snapshot(policy, prepared, tick.status)
-        wrong = await keep_pages(self.keeper, tick, snapshot)
-        plan = Plan(label(policy), prepared.spec, tick.status.ledger, snapshot, self.claims.holder)
+        found = await snapshot(self.cluster, policy, prepared.spec, tick.status.ledger)
+        wrong = await keep_pages(self.keeper, tick, found)
+        plan = Plan(label(policy), prepared.spec, tick.status.ledger, found, self.claims.holder)
         unavailable, seen = NO_LEVELS, tick.decision.observations
         while tick.is_acting and tick.decision.level not in unavailable and plan.answers_nobody(tick.decision):
             unavailable |= {tick.decision.level}
@@ -138,7 +136,7 @@ class Cycle:
         memory.issues = wrong + plan.issues + plan.conflicts + plan.unready(tick.undone | waiting | faulty)
         memory.issues += (plan.amiss(tick.decision.level, waiting) if tick.is_acting else []) + held
         memory.verified_at, memory.verified_generation = tick.now, policy.generation
-        tick.restarts = restarts_of(tick, snapshot)
+        tick.restarts = restarts_of(tick, found)
         tick.status = tick.status.model_copy(update={"restarts": tick.restarts.remembered})
 
     def _guarded(self, tick: Tick, before: EngineState) -> list[tuple[Problem, str, int]]:
@@ -273,13 +271,6 @@ class Cycle:
     @property
     def _writer(self) -> Writer:
         return Writer(self.cluster, self.journal, lambda policy, entries: self.claims.note(label(policy), entries))
-
-    async def _snapshot(self, policy: Policy, prepared: Prepared, status: PolicyStatus) -> dict[Ref, Any]:
-        refs = [*all_references(prepared.spec), *(Ref(e.target.kind, e.target.name) for e in status.ledger)]
-        found = dict(await self.cluster.read(policy.namespace, list(dict.fromkeys(refs))))
-        if Ref("Pod") not in found and any(map(is_short, found.values())):
-            found |= await self.cluster.read(policy.namespace, [Ref("Pod")])
-        return found
 
     def _tell_once(self, policy: Policy, memory: Memory, reason: EventReason, text: str) -> None:
         if text not in memory.told:
