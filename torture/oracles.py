@@ -17,6 +17,7 @@ from stepdown.engine.observation import Missing
 from stepdown.engine.patch import with_texts
 from stepdown.engine.refresh import REFRESH
 from stepdown.ports import Object, Policy
+from torture.faults import Kind
 from torture.server import Stored, Write
 from torture.shop import BUDGET, INTERVAL, REACHED, TARGETS, THRESHOLDS
 
@@ -132,12 +133,12 @@ def a_field_has_one_owner(world: "World", stored: Stored) -> Found:
         seen.add(key)
 
 
-def a_step_has_its_reason(_world: "World", stored: Stored) -> Found:
+def a_step_has_its_reason(world: "World", stored: Stored) -> Found:
     """S1: down no further than valid, bad samples call for; up with every signal there and none bad."""
     before, after = _state(stored.before), _state(stored.after)
     if not stored.ours or before is None or after is None or _overridden(stored.after):
         return
-    was, now = _place_before(stored), int(after.get("index", 0))
+    was, now = _place_before(world, stored), int(after.get("index", 0))
     called = max((place for place, (name, bound) in THRESHOLDS.items() if _above(stored, name, bound)), default=0)
     if now > was and called < now:
         yield f"stepped down to {after['level']} with {dict(stored.values)}"
@@ -152,12 +153,12 @@ def a_step_has_its_reason(_world: "World", stored: Stored) -> Found:
         yield f"stepped up {was - now} levels at once"
 
 
-def steps_are_spaced_and_budgeted(_world: "World", stored: Stored) -> Found:
+def steps_are_spaced_and_budgeted(world: "World", stored: Stored) -> Found:
     """S7: a step up comes a window after the step before it, and only within the budget."""
     before, after = _state(stored.before), _state(stored.after)
     if not stored.ours or before is None or after is None or _overridden(stored.after):
         return
-    if int(after.get("index", 0)) >= _place_before(stored):
+    if int(after.get("index", 0)) >= _place_before(world, stored):
         return
     most, seconds = BUDGET
     spent = [at for at in before.get("transitions", []) if at > stored.now - seconds]
@@ -255,12 +256,17 @@ def _state(policy: Object | None) -> Mapping[str, Any] | None:
     return ((policy or {}).get("status") or {}).get("state")
 
 
-def _place_before(stored: Stored) -> int:
-    """The place on the ladder before; full service where the policy only observed until now, and begins to act."""
-    before = (stored.before or {}).get("status") or {}
+def _place_before(world: "World", stored: Stored) -> int:
+    """The place on the ladder before; full service where the policy only observed until now, and begins to act.
+
+    That is no step, and counts as none. Its last look in Observe may have put everything back and not been stored.
+    """
+    before, after = _state(stored.before) or {}, _state(stored.after) or {}
     acts = (stored.after["spec"].get("mode") or "Enforce") == "Enforce"
-    begins = acts and (before.get("summary") or {}).get("state") == "Observing"
-    return 0 if begins else int((before.get("state") or {}).get("index", 0))
+    observed = any(fault.kind is Kind.OBSERVE for fault in world.schedule)
+    is_no_step = after.get("transitions") == before.get("transitions") and after.get("index", 0) == 0
+    begins = acts and (before.get("observing") or (observed and is_no_step))
+    return 0 if begins else int(before.get("index", 0))
 
 
 def _overridden(policy: Object) -> bool:

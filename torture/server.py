@@ -152,14 +152,18 @@ class Server:
             self.sandbox.edit(POLICIES, POLICY, change)
 
     def put_back(self, name: str, versions: int) -> None:
-        """A policy's status and finalizers become those of some of our writes ago."""
+        """A policy's status and finalizers become those of some of our writes ago.
+
+        One that is being deleted keeps its finalizers: without any, no API server has it.
+        """
         if name not in self.policies:
             return
         old = [s.before for s in self.stored if s.ours and s.before and s.after["metadata"]["name"] == name][-versions]
 
         def change(obj: Object) -> None:
             obj["status"] = copy.deepcopy(old.get("status") or {})
-            obj["metadata"]["finalizers"] = list(old["metadata"].get("finalizers") or [])
+            if "deletionTimestamp" not in obj["metadata"]:
+                obj["metadata"]["finalizers"] = list(old["metadata"].get("finalizers") or [])
 
         self.sandbox.edit(POLICIES, name, change)
 

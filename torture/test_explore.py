@@ -43,7 +43,9 @@ def test_what_went_wrong_once_does_not_again(line: str):
 FALSELY_ACCUSED = [
     "0:signals=good 3:kill=a 3:signals=both 6:edit-policy 12:pause 13:signals=Empty 14:settle",
     "34:backup=1 36:backup=1 36:unheard",
+    "6:500 13:delete-policy 22:500 24:lease-garbled 27:backup=3",
     "0:signals=good 3:signals=both 4:observe 7:twice 10:settle",
+    "0:signals=good 3:signals=Empty 5:signals=both 13:kill=a 13:signals=Empty 14:observe 18:edit-policy 26:settle",
 ]
 """A store in flight decided on what was measured before; who hasn't heard of a backup yet isn't at rest; and a policy
 that begins to act has never left full service.
