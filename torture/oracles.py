@@ -262,7 +262,7 @@ def _place_before(world: "World", stored: Stored) -> int:
     That is no step, and counts as none. Its last look in Observe may have put everything back and not been stored.
     """
     before, after = _state(stored.before) or {}, _state(stored.after) or {}
-    acts = (stored.after["spec"].get("mode") or "Enforce") == "Enforce"
+    acts = (stored.after["spec"].get("mode") or "Enforce") == "Enforce" and not after.get("observing")
     observed = any(fault.kind is Kind.OBSERVE for fault in world.schedule)
     is_no_step = after.get("transitions") == before.get("transitions") and after.get("index", 0) == 0
     begins = acts and (before.get("observing") or (observed and is_no_step))

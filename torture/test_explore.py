@@ -44,6 +44,8 @@ FALSELY_ACCUSED = [
     "0:signals=good 3:kill=a 3:signals=both 6:edit-policy 12:pause 13:signals=Empty 14:settle",
     "34:backup=1 36:backup=1 36:unheard",
     "6:500 13:delete-policy 22:500 24:lease-garbled 27:backup=3",
+    "0:signals=good 3:twice 3:twice 3:signals=both 7:pause 10:observe 11:crash 12:twice 12:lease-gone 12:signals=Empty"
+    " 33:kill=b 34:settle",
     "0:signals=good 3:signals=both 4:observe 7:twice 10:settle",
     "0:signals=good 3:signals=Empty 5:signals=both 13:kill=a 13:signals=Empty 14:observe 18:edit-policy 26:settle",
 ]
