@@ -72,9 +72,8 @@ def kubelet(folder: Path, ca: Path) -> dict[str, Any]:
         "failCgroupV1": False,
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{CGROUP}",
-        "crashLoopBackOff": {
-            "maxContainerRestartPeriod": "20s"
-        },  # by default a pod that is killed often is gone for minutes
+        # By default a pod that is killed often is gone for minutes.
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "20s"},
         "maxOpenFiles": 20000,  # raising the limit takes CAP_SYS_RESOURCE
         "makeIPTablesUtilChains": False,
         "failSwapOn": False,

@@ -242,7 +242,7 @@ def _unfinished(settlement: Settlement) -> list[Entry]:
 
 
 def _patch(obj: dict[str, Any], write: Write, policy: Policy, settlement: Settlement) -> tuple[Patch, str]:
-    mark = mark_for(write.target.kind, obj, policy.name, _kept(write, settlement), settlement.judged)
+    mark = mark_for(write.target.kind, obj, policy.name, _kept(write, settlement), settlement.every_entry)
     return target_patch(write.target, obj, write.texts, mark)
 
 

@@ -84,9 +84,7 @@ def readiness(world: World, name: str, ready: str) -> None:
 @pytest.mark.row(43)
 def test_row_43_a_fallback_that_dies_after_the_swap_gives_traffic_back_to_a_primary_that_is_ready():
     world = World()
-    primary = pod("shop-1", "shop")
-    primary["metadata"]["labels"]["tier"] = "web"
-    world.sandbox.create(primary)
+    world.add_primary()
     world.values["errors"] = 0.4
     world.ticks(2)
     assert world.selector() == {"app": "shop-static"}
@@ -278,9 +276,7 @@ def test_a_step_up_asks_after_pods_of_traffic_that_it_brings_back_only():
     spec = two_routes("shop-static")
     spec["levels"][2]["actions"] = [{"flags": {"disable": ["reviews"], "in": {"flagd": {"configMap": "flags"}}}}]
     world = World(spec)
-    primary = pod("shop-1", "shop", "False")
-    primary["metadata"]["labels"]["tier"] = "web"
-    world.sandbox.create(primary)
+    world.add_primary(ready="False")
     world.values |= {"load": 0.92, "errors": 0.4}
     world.ticks(2)
     assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
@@ -293,7 +289,7 @@ def test_a_step_up_asks_after_pods_of_traffic_that_it_brings_back_only():
 def test_a_persons_word_brings_traffic_back_all_the_same():
     world = tried(pod("shop-1", "shop", "False"))
     word = {"level": "full", "reason": "its readiness needs what static took", "until": "1970-01-12T15:00:00Z"}
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(override=word))
+    world.edit_spec(override=word)
     world.ticks(2)
 
     assert (world.level, world.selector()) == ("full", {"app": "shop", "tier": "web"})
@@ -312,9 +308,7 @@ def test_a_port_that_the_services_own_pods_never_declared_keeps_no_traffic_away(
     world = World()
     world.sandbox.edit("Service", "shop", lambda obj: obj["spec"]["ports"].append({"port": 90, "targetPort": 9090}))
     world.sandbox.edit("Pod", "shop-static-1", lambda obj: obj["spec"]["containers"][0]["ports"].append(METRICS))
-    primary = pod("shop-1", "shop")
-    primary["metadata"]["labels"]["tier"] = "web"
-    world.sandbox.create(primary)
+    world.add_primary()
     world.values["errors"] = 0.4
     world.ticks(2)
     assert world.selector() == {"app": "shop-static"}

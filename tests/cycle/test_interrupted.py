@@ -158,7 +158,7 @@ def test_a_held_policy_that_begins_to_act_does_so_from_full_service(held):
     world.values["errors"] = 0.4
     world.ticks(3)
     world.values["errors"] = 0.0
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(held))
+    world.edit_spec(**held)
     world.tick()
 
     def enforce(obj: dict[str, Any]) -> None:
@@ -178,7 +178,7 @@ def test_what_was_applied_is_left_step_by_step_though_the_policy_only_observed_f
     world.ticks(2)
     world.values["errors"] = 0.0
     for change in ({"suspend": True}, {"mode": "Observe"}, {"mode": "Enforce"}, {"suspend": False}):
-        world.sandbox.edit("DegradationPolicy", "shop", lambda obj, change=change: obj["spec"].update(change))
+        world.edit_spec(**change)
         world.tick(1)
 
     assert (world.level, world.selector()) == ("static", {"app": "shop-static"})
@@ -240,10 +240,10 @@ def test_what_a_person_has_taken_back_is_not_held_though_targets_cant_be_read():
     world = World()
     world.values["load"] = 0.92
     world.ticks(2)
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=True))
+    world.edit_spec(suspend=True)
     world.ticks(2)
     world.sandbox.on_call = deny
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=False))
+    world.edit_spec(suspend=False)
     world.ticks(2)
 
     assert (condition(world, "Held")["status"], condition(world, "Degraded")["status"]) == ("False", "True")
@@ -251,7 +251,7 @@ def test_what_a_person_has_taken_back_is_not_held_though_targets_cant_be_read():
 
 def test_a_spec_that_cant_be_understood_leaves_held_as_it_was():
     world = World()
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=True))
+    world.edit_spec(suspend=True)
     world.ticks(2)
     before = condition(world, "Held")
     world.invalid()
@@ -265,7 +265,7 @@ def test_a_policy_that_observed_for_one_look_begins_to_act_from_full_service():
     world.ticks(2)
     world.values["errors"] = 0.0
     for mode in ("Observe", "Enforce"):
-        world.sandbox.edit("DegradationPolicy", "shop", lambda obj, mode=mode: obj["spec"].update(mode=mode))
+        world.edit_spec(mode=mode)
         world.tick(1)
 
     assert (world.level, world.selector()["app"], world.status["ledger"]) == ("full", "shop", [])
@@ -275,7 +275,7 @@ def test_a_suspended_policy_whose_targets_cant_be_read_stays_suspended():
     world = World()
     world.values["load"] = 0.92
     world.ticks(2)
-    world.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(suspend=True))
+    world.edit_spec(suspend=True)
     world.ticks(2)
     before, told = condition(world, "Held"), len(world.sandbox.events)
     world.sandbox.on_call = deny

@@ -203,16 +203,9 @@ def test_without_the_kind_in_the_cluster_the_policy_says_so_and_goes_on() -> Non
     assert (world.level, ready["status"], ready["reason"]) == ("full", "False", "TargetNotFound")
 
 
-def unready_shop(world: World) -> None:
-    """The target's Service has a pod, which can't answer."""
-    primary = pod("shop-1", "shop", "False")
-    primary["metadata"]["labels"]["tier"] = "web"
-    world.sandbox.create(primary)
-
-
 def test_weights_stay_while_no_pod_of_the_targets_service_is_ready() -> None:
     world = Gateway()
-    unready_shop(world)
+    world.add_primary(ready="False")
     world.down().up()
     assert (world.level, world.weights()[0]) == ("static", [0, 1])
 
@@ -228,7 +221,7 @@ def test_weights_go_back_where_the_level_above_has_pointed_the_service_itself_at
     spec["levels"][1]["recover"] = {"trial": {"after": "1m", "watch": "10s"}}
     spec["levels"][2]["actions"] = [{"route": {"httpRoute": "web", "to": {"service": "static-web"}}}]
     world = Gateway(spec=spec)
-    unready_shop(world)
+    world.add_primary(ready="False")
     world.down().up()
 
     assert (world.level, world.weights()[0], world.selector()) == ("core-only", [9, None], {"app": "shop-static"})

@@ -146,6 +146,16 @@ class World:
         problems = ((Problem.INVALID_SPEC, "levels: not a list"),)
         run(self.cycle.tick(self.sandbox.policy("shop"), None, {}, memory, self.now, problems))
 
+    def add_primary(self, name: str = "shop-1", ready: str = "True") -> None:
+        """A pod of the Service's own, which carries all the labels of its first selector."""
+        primary = pod(name, "shop", ready)
+        primary["metadata"]["labels"]["tier"] = "web"
+        self.sandbox.create(primary)
+
+    def edit_spec(self, **changes: Any) -> None:
+        """A person's edit of the policy."""
+        self.sandbox.edit("DegradationPolicy", "shop", lambda obj: obj["spec"].update(changes))
+
     def ticks(self, count: int) -> None:
         for _ in range(count):
             self.tick()

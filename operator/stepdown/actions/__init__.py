@@ -58,4 +58,4 @@ def moved(action: Action, spec: PolicySpec) -> Ref | None:
 def home(action: Action, spec: PolicySpec) -> Ref | None:
     """The Service whose traffic an action moves, by its selector or by the weights of an HTTPRoute."""
     moving = action.route or action.status_page
-    return Ref("Service", route.service_of(moving, spec)) if moving is not None else None
+    return route.home(moving, spec) if moving is not None else None

@@ -107,6 +107,11 @@ def moved(action: RouteAction | StatusPageAction, spec: PolicySpec) -> Ref:
     """What an action moves the traffic of."""
     if isinstance(action, RouteAction) and action.http_route is not None:
         return Ref("HTTPRoute", action.http_route)
+    return home(action, spec)
+
+
+def home(action: RouteAction | StatusPageAction, spec: PolicySpec) -> Ref:
+    """The Service whose traffic an action moves, by its selector or by the weights of an HTTPRoute."""
     return Ref("Service", service_of(action, spec))
 
 

@@ -50,7 +50,7 @@ class Settlement:
     refusals: list[tuple[Problem, str, Target]] = field(default_factory=list)
 
     @property
-    def judged(self) -> list[Entry]:
+    def every_entry(self) -> list[Entry]:
         """Every entry that was looked at, also those that ended, and those that begin."""
         return [*self.entries, *self.retired]
 
